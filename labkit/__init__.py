@@ -1,0 +1,1 @@
+"""labkit: an e-mail laboratory in a notebook."""
