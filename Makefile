@@ -1,0 +1,50 @@
+# labkit: every target sets up what it needs in .venv and does nothing twice.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help tour lab test check notebooks refresh bench programs clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1	/' | expand -t 20
+
+.venv/labkit.stamp: pyproject.toml .ci/constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) -e .
+	@touch $@
+
+.venv/test.stamp: .venv/labkit.stamp
+	$(PIP) -e '.[test]'
+	@touch $@
+
+tour: .venv/labkit.stamp  ## one message through four devices, every exchange as a table
+	@$(BIN)/labkit tour
+
+lab: .venv/test.stamp  ## the notebooks in JupyterLab
+	@$(BIN)/labkit lab
+
+test: check  ## everything: check, the tests, the notebooks
+	$(BIN)/python -m pytest -n auto
+	@$(MAKE) --no-print-directory notebooks
+
+check: .venv/test.stamp  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+notebooks: .venv/test.stamp  ## every notebook runs and gives the outputs that are committed
+	$(BIN)/python -m pytest --nbval -n auto notebooks
+
+refresh: .venv/test.stamp  ## run every notebook and keep the new outputs
+	$(BIN)/python tests/refresh_notebooks.py
+
+bench: .venv/test.stamp  ## how fast, as ratios against a peer measured in the same run
+	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+programs:  ## the system programs that some tests drive (Debian; needs root)
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends chromium curl fetchmail mpop swaks tcpdump tshark
+
+clean:  ## remove .venv and what tools left behind
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
