@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labkit.store.mailbox import Store
+    from labkit.store.accounts import Store
 
 
 @dataclass(frozen=True)

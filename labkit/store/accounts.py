@@ -1,0 +1,223 @@
+"""The store of one host: its accounts, and the names of their mailboxes.
+
+SMTP delivers into it (RFC 5321 4.4), POP3 and IMAP read from it (RFC 1939 4, RFC 3501 5.1,
+6.3.3-6.3.7).  It keeps these promises:
+
+- INBOX is there always, in any case of letters.
+- A UIDVALIDITY is never given twice in a store: a name that is deleted and created again
+  begins with a greater one (RFC 3501 2.3.1.1).
+- One session at a time holds the lock of an account's maildrop (RFC 1939 4).
+
+Names are Unicode with "/" between levels; IMAP's modified UTF-7 is the business of its
+grammar.  What cannot be done raises `StoreError`, whose `code` is IMAP's word for the reason.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from labkit.store.mailbox import Mailbox, StoredMessage, StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name of the hierarchy.  Without a mailbox it is \\Noselect: a level, and no more."""
+
+    name: str
+    mailbox: Mailbox | None
+    has_children: bool
+
+
+class Account:
+    """One user: an address, a password, mailboxes, subscriptions, and the lock of the maildrop."""
+
+    def __init__(self, store: Store, address: str, password: str) -> None:
+        self.address = address
+        self.password = password  # plain, since APOP and CRAM-MD5 need it (RFC 1939 7)
+        self.subscriptions: set[str] = set()  # names, which need not exist (RFC 3501 6.3.6)
+        self._store = store
+        self._locked = False
+        self._names: dict[str, Mailbox | None] = {}
+        self._last_validity: dict[str, int] = {}  # the greatest UIDVALIDITY that each name had
+        self.inbox = self._make("INBOX")
+
+    def __repr__(self) -> str:
+        return f"<Account {self.address}>"
+
+    def mailbox(self, name: str) -> Mailbox:
+        """The mailbox of that name; StoreError if there is none to select."""
+        name = canonical_name(name)
+        box = self._names.get(name)
+        if box is None:
+            reason = "is a level of the hierarchy, not a mailbox" if name in self._names else "does not exist"
+            raise StoreError("NONEXISTENT", f"mailbox {name} {reason}")
+        return box
+
+    def entries(self) -> list[Entry]:
+        """Every name, in order: parents before children, INBOX among the rest."""
+        names = sorted(self._names, key=lambda name: name.split("/"))
+        return [
+            Entry(name, self._names[name], follower.startswith(name + "/"))
+            for name, follower in zip(names, [*names[1:], ""], strict=True)
+        ]
+
+    def create(self, name: str) -> Mailbox:
+        """CREATE, with the levels above it (RFC 3501 6.3.3).  A "/" at the end is taken off."""
+        name = valid_name(name.removesuffix("/"))
+        if self._names.get(name) is not None:
+            raise StoreError("ALREADYEXISTS", f"mailbox {name} exists already")
+        self._make_parents(name)
+        return self._make(name)
+
+    def delete(self, name: str) -> None:
+        """DELETE: a name with names below it stays as a mere level (RFC 3501 6.3.4)."""
+        name = canonical_name(name)
+        if name == "INBOX":
+            raise StoreError("CANNOT", "INBOX is always there and cannot be deleted")
+        if name not in self._names:
+            raise StoreError("NONEXISTENT", f"mailbox {name} does not exist")
+        box, below = self._names[name], self._below(name)
+        if box is None and below:
+            raise StoreError("HASCHILDREN", f"{name} has mailboxes below it, such as {below[0]}")
+        if box is not None:
+            box.deleted = True
+            box.expunge(box.uids)
+        if below:
+            self._names[name] = None
+        else:
+            del self._names[name]
+
+    def rename(self, old: str, new: str) -> None:
+        """RENAME with all names below; INBOX is emptied into the new name and stays (RFC 3501 6.3.5)."""
+        old, new = canonical_name(old), valid_name(new.removesuffix("/"))
+        if old not in self._names:
+            raise StoreError("NONEXISTENT", f"mailbox {old} does not exist")
+        if new in self._names:
+            raise StoreError("ALREADYEXISTS", f"mailbox {new} exists already")
+        if old == "INBOX":
+            self.inbox.copy(self.inbox.uids, self.create(new))
+            self.inbox.expunge(self.inbox.uids)
+            return
+        if new.startswith(old + "/"):
+            raise StoreError("CANNOT", f"{old} cannot be moved below itself")
+        self._make_parents(new)
+        for name in [old, *self._below(old)]:
+            box = self._names.pop(name)
+            moved = new + name.removeprefix(old)
+            self._names[moved] = box
+            if box is not None:
+                box.name = moved
+                if box.uidvalidity < self._last_validity.get(moved, 0):
+                    box.uidvalidity = self._store.new_uidvalidity()
+                self._last_validity[moved] = box.uidvalidity
+
+    def subscribe(self, name: str) -> None:
+        self.subscriptions.add(canonical_name(name))
+
+    def unsubscribe(self, name: str) -> None:
+        self.subscriptions.discard(canonical_name(name))
+
+    def deliver(self, message: bytes, reverse_path: str = "") -> StoredMessage:
+        """Final delivery into INBOX, with the Return-Path on top (RFC 5321 4.4).
+
+        `reverse_path` stands without angle brackets; "" is the null reverse-path.
+        """
+        if not reverse_path.isprintable():
+            raise ValueError(f"not a reverse-path: {reverse_path!r}")
+        return self.inbox.append(b"Return-Path: <" + reverse_path.encode() + b">\r\n" + message)
+
+    def lock(self) -> bool:
+        """Take the exclusive lock of the maildrop (RFC 1939 4); False if another session has it."""
+        taken, self._locked = not self._locked, True
+        return taken
+
+    def unlock(self) -> None:
+        self._locked = False
+
+    def _make(self, name: str) -> Mailbox:
+        box = Mailbox(name, self._store.new_uidvalidity(), self._store.now)
+        self._names[name] = box
+        self._last_validity[name] = box.uidvalidity
+        return box
+
+    def _make_parents(self, name: str) -> None:
+        levels = name.split("/")
+        for depth in range(1, len(levels)):
+            parent = "/".join(levels[:depth])
+            if parent not in self._names:
+                self._make(parent)
+
+    def _below(self, name: str) -> list[str]:
+        return sorted(each for each in self._names if each.startswith(name + "/"))
+
+
+class Store:
+    """All accounts of one host.  `now` is the clock: aware datetimes, UTC."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+        self._accounts: dict[str, Account] = {}
+        self._uidvalidity = 0
+
+    @property
+    def accounts(self) -> Collection[Account]:
+        """In the order they were added."""
+        return self._accounts.values()
+
+    def add_user(self, address: str, password: str) -> Account:
+        """A new account with an empty INBOX; `address` is local@domain."""
+        if address.lower() in self._accounts:
+            raise StoreError("ALREADYEXISTS", f"there is a user {address} already")
+        account = self._accounts[address.lower()] = Account(self, address, password)
+        return account
+
+    def account(self, address: str) -> Account | None:
+        """The account of an address, in any case of letters."""
+        return self._accounts.get(address.lower())
+
+    def knows(self, address: str) -> bool:
+        """Whether mail for this address can be delivered here."""
+        return self.account(address) is not None
+
+    def authenticate(self, user: str, password: str) -> Account | None:
+        """The account, if the password is right.
+
+        `user` is an address, or its local part when that belongs to one account only.  A user that is
+        not there costs the same comparison as a wrong password.
+        """
+        account = self.account(user)
+        if account is None:
+            local = user.lower() + "@"
+            named = [each for key, each in self._accounts.items() if key.startswith(local)]
+            account = named[0] if len(named) == 1 else None
+        expected = "" if account is None else account.password
+        same = hmac.compare_digest(expected.encode(), password.encode())
+        return account if same and account is not None else None
+
+    def deliver(self, address: str, message: bytes, reverse_path: str = "") -> StoredMessage:
+        """Final delivery to an address that `knows` accepts; see `Account.deliver`."""
+        account = self.account(address)
+        if account is None:
+            raise StoreError("NONEXISTENT", f"there is no user {address}")
+        return account.deliver(message, reverse_path)
+
+    def new_uidvalidity(self) -> int:
+        """Greater than all before it in this store, and not less than the time in seconds."""
+        self._uidvalidity = max(self._uidvalidity + 1, int(self.now().timestamp()))
+        return self._uidvalidity
+
+
+def canonical_name(name: str) -> str:
+    """INBOX in any case of letters is INBOX, as the first level of a name too (RFC 3501 5.1)."""
+    first, slash, rest = name.partition("/")
+    return "INBOX" + slash + rest if first.upper() == "INBOX" else name
+
+
+def valid_name(name: str) -> str:
+    """The canonical form of a name to be made; empty levels and control characters are refused."""
+    if not all(name.split("/")) or not all(c.isprintable() for c in name):
+        raise StoreError("CANNOT", f"not a name for a mailbox: {name!r}")
+    return canonical_name(name)

@@ -1,0 +1,193 @@
+"""A mailbox: messages with UIDs and flags, shared by POP3 and IMAP (RFC 3501 2.3).
+
+It keeps these promises:
+
+- A stored message is immutable bytes.  Only its flags change, and only through `Mailbox`.
+- A UID is never given twice in a mailbox.
+- Every change has a MODSEQ greater than all before it in that mailbox (RFC 7162 3.1.1).
+- An operation on many messages is one change: each open session hears of it once, as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from labkit.errors import LabError
+
+SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = SYSTEM_FLAGS = (
+    "\\Seen",
+    "\\Answered",
+    "\\Flagged",
+    "\\Deleted",
+    "\\Draft",
+)
+RECENT = "\\Recent"
+"""Never stored: it says something about a session, not about a message (see `changes.View`)."""
+
+_SYSTEM = {flag.lower(): flag for flag in SYSTEM_FLAGS}
+_NONE: frozenset[str] = frozenset()
+
+
+class StoreError(LabError):
+    """What the store refuses to do; `code` names the reason as IMAP does (RFC 5530)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(slots=True, eq=False)
+class StoredMessage:
+    """One message in one mailbox.  Read it freely; `Mailbox` alone changes flags and MODSEQ."""
+
+    uid: int
+    data: bytes
+    internal_date: datetime
+    flags: frozenset[str]
+    modseq: int
+
+    @property
+    def size(self) -> int:
+        """RFC822.SIZE, and POP3's octets: the length of the message as stored, with CRLFs."""
+        return len(self.data)
+
+
+class Watcher(Protocol):
+    """Whoever must hear of a mailbox's changes; `changes.View` is the one that does."""
+
+    def arrived(self, messages: list[StoredMessage]) -> None: ...
+    def flags_changed(self, messages: list[StoredMessage]) -> None: ...
+    def expunged(self, messages: list[StoredMessage]) -> None: ...
+
+
+class Mailbox:
+    """Messages in the order of their UIDs.
+
+    Iterating gives the messages; `len` and `get` take constant time.
+    """
+
+    def __init__(self, name: str, uidvalidity: int, now: Callable[[], datetime]) -> None:
+        self.name = name
+        self.uidvalidity = uidvalidity
+        self.uidnext = 1
+        self.highestmodseq = 1
+        self.recent_from = 1  # messages from this UID on have not been shown to any session
+        self.deleted = False  # the name is gone; sessions that had it selected see it empty
+        self.watchers: list[Watcher] = []
+        self._now = now
+        self._messages: dict[int, StoredMessage] = {}  # in UID order, since UIDs only grow
+        self._keywords: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"<Mailbox {self.name!r}: {len(self)} messages, uidnext {self.uidnext}>"
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __iter__(self) -> Iterator[StoredMessage]:
+        return iter(self._messages.values())
+
+    def get(self, uid: int) -> StoredMessage | None:
+        return self._messages.get(uid)
+
+    @property
+    def uids(self) -> list[int]:
+        """All UIDs, ascending, as a list of the caller's own."""
+        return list(self._messages)
+
+    @property
+    def keywords(self) -> list[str]:
+        """Every keyword that a message here ever had, as it was first spelt."""
+        return list(self._keywords.values())
+
+    @property
+    def recent(self) -> int:
+        """How many messages no session has been shown yet (STATUS RECENT)."""
+        number = 0
+        for uid in reversed(self._messages):
+            if uid < self.recent_from:
+                break
+            number += 1
+        return number
+
+    def append(
+        self, data: bytes, flags: Iterable[str] = (), internal_date: datetime | None = None
+    ) -> StoredMessage:
+        """Add one message; without a date, it is the present."""
+        return self.extend([(data, flags, internal_date)])[0]
+
+    def extend(self, messages: Iterable[tuple[bytes, Iterable[str], datetime | None]]) -> list[StoredMessage]:
+        """Add many at once: sessions see all of them or none."""
+        modseq = self.highestmodseq + 1
+        added = [
+            StoredMessage(uid, data, date or self._now(), self._canonical(flags), modseq)
+            for uid, (data, flags, date) in enumerate(messages, self.uidnext)
+        ]
+        if added:
+            self.highestmodseq = modseq
+            self.uidnext = added[-1].uid + 1
+            self._messages.update((message.uid, message) for message in added)
+            for watcher in tuple(self.watchers):
+                watcher.arrived(added)
+        return added
+
+    def copy(self, uids: Iterable[int], target: Mailbox) -> list[tuple[int, int]]:
+        """Copy messages with their flags and dates; returns (UID here, UID there) of each."""
+        found = self._find(uids)
+        copies = target.extend([(each.data, each.flags, each.internal_date) for each in found])
+        return [(old.uid, new.uid) for old, new in zip(found, copies, strict=True)]
+
+    def change_flags(
+        self,
+        uids: Iterable[int],
+        flags: Iterable[str],
+        how: Literal["replace", "add", "remove"],
+        *,
+        by: Watcher | None = None,
+    ) -> list[StoredMessage]:
+        """Change flags; returns the messages whose flags are now others.
+
+        The session `by` that asked is not told: it answers for itself, or was asked to be silent.
+        """
+        given = self._canonical(flags)
+        changed: list[StoredMessage] = []
+        for message in self._find(uids):
+            before = message.flags
+            after = given if how == "replace" else before | given if how == "add" else before - given
+            if after != before:
+                message.flags = after
+                message.modseq = self.highestmodseq + 1
+                changed.append(message)
+        if changed:
+            self.highestmodseq += 1
+            for watcher in tuple(self.watchers):
+                if watcher is not by:
+                    watcher.flags_changed(changed)
+        return changed
+
+    def expunge(self, uids: Iterable[int]) -> list[StoredMessage]:
+        """Remove messages for good; returns them, in UID order.  UIDs not here are passed over."""
+        gone = [self._messages.pop(message.uid) for message in self._find(uids)]
+        if gone:
+            self.highestmodseq += 1
+            for watcher in tuple(self.watchers):
+                watcher.expunged(gone)
+        return gone
+
+    def _find(self, uids: Iterable[int]) -> list[StoredMessage]:
+        found = (self._messages.get(uid) for uid in sorted(set(uids)))
+        return [message for message in found if message is not None]
+
+    def _canonical(self, flags: Iterable[str]) -> frozenset[str]:
+        """One spelling for each flag; \\Recent and unknown system flags are not kept."""
+        kept = set()
+        for flag in flags:
+            lower = flag.lower()
+            if lower in _SYSTEM:
+                kept.add(_SYSTEM[lower])
+            elif not flag.startswith("\\"):
+                kept.add(self._keywords.setdefault(lower, flag))
+        return frozenset(kept) if kept else _NONE
