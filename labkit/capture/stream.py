@@ -1,0 +1,167 @@
+"""One direction of a connection: contiguous octets, and when each of them was seen.
+
+The octets stand without the gaps, so that a dissector can search them with
+`bytes.find`; where octets are missing, `gaps` says before which offset and how many.
+Times and frame numbers are kept once per segment and looked up by offset.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    Column = array[int] | NDArray[np.int64]
+
+
+class Gap(NamedTuple):
+    """`length` octets that were sent but not captured, missing before `offset` of the stream's data."""
+
+    offset: int
+    length: int
+
+
+class Stream:
+    """What one side sent, as the one who reads it has it: plain, then what was inside TLS.
+
+    `data`      the octets; joined when first asked for, and kept
+    `starts`    offset in `data` at which each segment begins, ascending
+    `times`     µs since the epoch at which a segment could be read: when it was seen, or
+                when the last octet before it was, if that came later (reordering); ascending
+    `orders`    where the segment stands in the capture: its frame number, counted from 1, in
+                a file; a number that only orders in a live capture.  Sorts what has equal times.
+    `gaps`      what is missing.  A gap at offset 0 is a missing start, one at `len(stream)`
+                a missing end (the peer acknowledged octets that are not in the capture).
+    `ended`     nothing more can come: FIN, RST, or the connection is closed
+    `tls_at`    offset in `data` at which TLS began (0: at once), None while there is none.
+                Octets of `data` from there on are from inside TLS, where they are known.
+    `tls`       the TLS records on the wire, a stream of their own, beginning with the hello
+    """
+
+    __slots__ = (
+        "_data",
+        "_load",
+        "_pieces",
+        "_size",
+        "ended",
+        "framed",
+        "gaps",
+        "orders",
+        "starts",
+        "times",
+        "tls",
+        "tls_at",
+    )
+
+    def __init__(self, *, framed: bool = False) -> None:
+        self._data = b""
+        self._load: Callable[[], bytes] | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self.starts: Column = array("q")
+        self.times: Column = array("q")
+        self.orders: Column = array("q")
+        self.gaps: list[Gap] = []
+        self.ended = False
+        self.framed = framed
+        self.tls_at: int | None = None
+        self.tls: Stream | None = None
+
+    @classmethod
+    def loaded(
+        cls, load: Callable[[], bytes], size: int, starts: Column, times: Column, frames: Column
+    ) -> Stream:
+        """A stream out of a file: `load` fetches its `size` octets when somebody looks at them."""
+        stream = cls(framed=True)
+        stream._load, stream._size = load, size
+        stream.starts, stream.times, stream.orders = starts, times, frames
+        return stream
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __repr__(self) -> str:
+        return f"<Stream of {self._size} octets in {len(self.starts)} segments, {len(self.gaps)} gaps>"
+
+    @property
+    def data(self) -> bytes:
+        """All octets.  A stream that still grows is joined anew after it grew: see `since`."""
+        if self._load is not None:
+            self._data, self._load = self._load(), None
+        elif len(self._data) < self._size:
+            self._data = b"".join(self._pieces)
+        return self._data
+
+    def since(self, offset: int) -> bytes:
+        """The octets from `offset` on, at a cost of what is returned: for who follows a live stream."""
+        if not self._pieces or len(self._data) == self._size:
+            return self.data[offset:]
+        first = max(bisect_right(self.starts, offset) - 1, 0)
+        return b"".join(self._pieces[first:])[offset - self.starts[first] :]
+
+    def append(self, octets: bytes, time: int, order: int) -> None:
+        """The next octets of a live stream."""
+        assert isinstance(self.starts, array), "a stream out of a file does not grow"
+        assert isinstance(self.times, array)
+        assert isinstance(self.orders, array)
+        if octets:
+            self.starts.append(self._size)
+            self.times.append(time)
+            self.orders.append(order)
+            self._pieces.append(octets)
+            self._size += len(octets)
+
+    def begin_tls(self) -> Stream:
+        """The stream of TLS records; the first call notes where TLS began."""
+        if self.tls is None:
+            self.tls_at, self.tls = self._size, Stream(framed=self.framed)
+        return self.tls
+
+    # When and where.  Offsets outside the data mean its first or its last octet; a stream
+    # without a single octet has no times, and raises IndexError.
+
+    def time_at(self, offset: int) -> int:
+        """µs at which the octet at `offset` could be read."""
+        return int(self.times[self._segment(offset)])
+
+    def order_at(self, offset: int) -> int:
+        """Where the octet stands in the capture (see `orders`)."""
+        return int(self.orders[self._segment(offset)])
+
+    def frame_at(self, offset: int) -> int | None:
+        """The packet that carried the octet, as Wireshark counts; None in a live capture."""
+        return self.order_at(offset) if self.framed else None
+
+    def times_at(self, offsets: ArrayLike) -> NDArray[np.int64]:
+        """`time_at` for many offsets at once."""
+        return self._look_up(self.times, offsets)
+
+    def orders_at(self, offsets: ArrayLike) -> NDArray[np.int64]:
+        """`order_at` for many offsets at once."""
+        return self._look_up(self.orders, offsets)
+
+    def _segment(self, offset: int) -> int:
+        if not self._size:
+            raise IndexError("a stream without octets has no times")
+        return max(bisect_right(self.starts, offset) - 1, 0)
+
+    def _look_up(self, column: Column, offsets: ArrayLike) -> NDArray[np.int64]:
+        import numpy as np
+
+        if not self._size:
+            raise IndexError("a stream without octets has no times")
+        starts = numbers(self.starts)
+        at = np.maximum(np.searchsorted(starts, np.asarray(offsets, np.int64), side="right") - 1, 0)
+        return numbers(column)[at]
+
+
+def numbers(column: Column) -> NDArray[np.int64]:
+    """A column of a stream for numpy; copied while it may grow, for an array in use cannot."""
+    import numpy as np
+
+    return np.array(column, np.int64) if isinstance(column, array) else column

@@ -1,0 +1,234 @@
+"""The flows of a capture: who spoke to whom, and what each side said.
+
+A tape comes from a live tap (`Tape.from_tap`, then `follow` as often as one likes) or
+from a file (`labkit.capture.pcap.read`).  Those who read it need not know which.
+
+Both hold the *reader's* octets: what was plain on the wire, then what was inside TLS
+where that is known.  A file without keys knows only the TLS records; they stand in
+`Stream.tls`, and `Stream.data` ends where TLS began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from labkit.capture.stream import Gap, Stream, numbers
+from labkit.net.tap import Connection, Record, Side, Tap
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Datagram", "Flow", "Gap", "Stream", "Tape"]
+
+
+class Datagram(NamedTuple):
+    """One UDP message."""
+
+    sender: Side
+    time: int  # µs since the epoch
+    order: int  # where it stands in the capture, as in Stream.orders
+    frame: int | None  # as Wireshark counts; None in a live capture
+    data: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Flow:
+    """One TCP connection, or the datagrams between two UDP ports.
+
+    `connection` is the tap's own object in a live capture, so it tells at once when the
+    connection has ended; out of a file, names, roles, service and the TLS facts
+    (version, cipher, sni) are None and `tls` is what the octets show.
+    """
+
+    number: int  # its index in Tape.flows: by first packet, TCP and UDP together
+    stream: int  # Wireshark's tcp.stream or udp.stream: by first packet, each kind for itself
+    connection: Connection
+    client: Stream
+    server: Stream
+    datagrams: list[Datagram] = field(default_factory=list)  # UDP only; its two streams stay empty
+    first_frame: int | None = None  # as Wireshark counts; None in a live capture
+
+    def side(self, sender: Side) -> Stream:
+        return self.client if sender == "client" else self.server
+
+    @property
+    def closed(self) -> bool:
+        return self.connection.closed is not None
+
+
+class Tape:
+    """All flows of one capture, in the order of their first packets.
+
+    `name`     the file or world it came from
+    `notes`    sentences about what could not be read: where a truncated file stopped, how many
+               packets were skipped and why.  Empty when all is well.
+    `packets`  frames in the file; 0 for a live capture
+    `framed`   it came from a file, so there are frame numbers
+    """
+
+    def __init__(self, name: str = "", *, framed: bool = False) -> None:
+        self.name = name
+        self.framed = framed
+        self.flows: list[Flow] = []
+        self.notes: list[str] = []
+        self.packets = 0
+        self._tap: Tap | None = None
+        self._vantage: Side = "client"
+        self._read = 0  # records of the tap taken in so far
+        self._streams = {"tcp": 0, "udp": 0}
+        self._open: dict[int, Flow] = {}
+        self._in_flight: dict[tuple[int, Side], list[int]] = {}  # records yet to arrive at the vantage
+        self._indexes: dict[Side, tuple[int, _Index]] = {}
+
+    def __len__(self) -> int:
+        return len(self.flows)
+
+    def __iter__(self) -> Iterator[Flow]:
+        return iter(self.flows)
+
+    def __repr__(self) -> str:
+        return f"<Tape {self.name!r}: {len(self.flows)} flows>"
+
+    @property
+    def growing(self) -> bool:
+        """Whether `follow` may bring more."""
+        return self._tap is not None
+
+    @classmethod
+    def from_tap(cls, tap: Tap, *, vantage: Side = "client", name: str = "lab") -> Tape:
+        """What a live tap has seen so far, from where one end of every connection stands.
+
+        At the client's vantage the client's octets have the time they were sent, the server's the
+        time they arrived, and those that never arrived are not there; at the server's the reverse.
+        """
+        tape = cls(name)
+        tape._tap, tape._vantage = tap, vantage
+        tape.follow()
+        return tape
+
+    def follow(self) -> list[Flow]:
+        """Take in what the tap has noted since; returns the flows that grew or ended, in order.
+
+        Costs what is new, not what is there.  A tape out of a file never changes.
+        """
+        if self._tap is None:
+            return []
+        changed: set[int] = set()
+        for connection in self._tap.connections[len(self.flows) :]:
+            changed.add(self._opened(connection))
+        for key, waiting in list(self._in_flight.items()):
+            if self._arrivals(key, waiting):
+                changed.add(key[0])
+        records = self._tap.records
+        for number in range(self._read, len(records)):
+            key = records[number].connection, records[number].sender
+            if self._arrivals(key, [*self._in_flight.get(key, ()), number]):
+                changed.add(key[0])
+        self._read = len(records)
+        for flow in [flow for flow in self._open.values() if flow.closed]:
+            self._closed(flow)
+            changed.add(flow.number)
+        return [self.flows[number] for number in sorted(changed)]
+
+    def times_at(self, flows: ArrayLike, sender: Side, offsets: ArrayLike) -> NDArray[np.int64]:
+        """`Stream.time_at` for one side of many flows at once: µs, one for each (flow number, offset).
+
+        An offset outside the data means the first or last octet; an empty stream gives -1.
+        """
+        return self._index(sender).look_up("times", flows, offsets)
+
+    def orders_at(self, flows: ArrayLike, sender: Side, offsets: ArrayLike) -> NDArray[np.int64]:
+        """Likewise `Stream.order_at`: the frame number in a file (`framed`)."""
+        return self._index(sender).look_up("orders", flows, offsets)
+
+    # How a live tape grows.
+
+    def _opened(self, connection: Connection) -> int:
+        kind = connection.transport
+        number = len(self.flows)
+        flow = Flow(number, self._streams[kind], connection, Stream(), Stream())
+        self._streams[kind] += 1
+        self.flows.append(flow)
+        self._open[number] = flow
+        return number
+
+    def _arrivals(self, key: tuple[int, Side], waiting: list[int]) -> bool:
+        """Move what has reached the vantage into its stream; in TCP, octets behind others wait for them."""
+        assert self._tap is not None
+        in_order = self.flows[key[0]].connection.transport == "tcp"
+        late: list[int] = []
+        for number in waiting:
+            record = self._tap.records[number]
+            time = record.sent if record.sender == self._vantage else record.arrived
+            if time is None or (late and in_order):
+                late.append(number)
+            else:
+                self._take(record, time, number)
+        moved = len(late) < len(waiting)
+        if late:
+            self._in_flight[key] = late
+        else:
+            self._in_flight.pop(key, None)
+        return moved
+
+    def _take(self, record: Record, time: int, number: int) -> None:
+        flow = self.flows[record.connection]
+        if flow.connection.transport == "udp":
+            flow.datagrams.append(Datagram(record.sender, time, number, None, record.data))
+            return
+        stream = flow.side(record.sender)
+        if record.layer == "plain":
+            stream.append(record.data, time, number)
+            return
+        inside_wire = stream.begin_tls()
+        (inside_wire if record.layer == "tls" else stream).append(record.data, time, number)
+
+    def _closed(self, flow: Flow) -> None:
+        """Nothing more will arrive, so what is still on the way is lost."""
+        del self._open[flow.number]
+        for sender in ("client", "server"):
+            self._in_flight.pop((flow.number, sender), None)
+            stream = flow.side(sender)
+            stream.ended = True
+            if stream.tls is not None:
+                stream.tls.ended = True
+
+    def _index(self, sender: Side) -> _Index:
+        segments = sum(len(flow.side(sender).starts) for flow in self.flows)
+        known = self._indexes.get(sender)
+        if known is None or known[0] != segments:
+            known = self._indexes[sender] = segments, _Index([flow.side(sender) for flow in self.flows])
+        return known[1]
+
+
+class _Index:
+    """The segments of one side of all flows in one column, found by (flow, offset) in one search."""
+
+    WIDTH = 40  # bits of a key for the offset: a terabyte in one stream
+
+    def __init__(self, streams: list[Stream]) -> None:
+        import numpy as np
+
+        counts = np.array([len(stream.starts) for stream in streams], np.int64)
+        self.first = np.concatenate([[0], np.cumsum(counts)])  # of each flow, and the end
+        self.columns = {
+            name: np.concatenate(
+                [np.zeros(0, np.int64), *(numbers(getattr(stream, name)) for stream in streams)]
+            )
+            for name in ("starts", "times", "orders")
+        }
+        flow_of = np.repeat(np.arange(len(streams), dtype=np.int64), counts)
+        self.keys = flow_of << self.WIDTH | self.columns["starts"]
+
+    def look_up(self, name: str, flows: ArrayLike, offsets: ArrayLike) -> NDArray[np.int64]:
+        import numpy as np
+
+        flow = np.asarray(flows, np.int64)
+        offset = np.clip(np.asarray(offsets, np.int64), 0, (1 << self.WIDTH) - 1)
+        at = np.searchsorted(self.keys, flow << self.WIDTH | offset, side="right") - 1
+        column = np.append(self.columns[name], -1)
+        found: NDArray[np.int64] = column[np.where(self.first[flow] < self.first[flow + 1], at, -1)]
+        return found
