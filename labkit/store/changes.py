@@ -89,6 +89,10 @@ class View:
         """The number of messages, as the session was told last."""
         return len(self._uids)
 
+    def __bool__(self) -> bool:
+        """True: a view of an empty mailbox is a view too."""
+        return True
+
     @property
     def uids(self) -> list[int]:
         """UIDs in the order of sequence numbers: message n has `uids[n - 1]`.  Not to be changed."""
@@ -210,6 +214,10 @@ class Maildrop:
     def __len__(self) -> int:
         """The number of messages not marked as deleted."""
         return len(self._messages) - len(self._marked)
+
+    def __bool__(self) -> bool:
+        """True: an empty maildrop is a maildrop too."""
+        return True
 
     @property
     def octets(self) -> int:

@@ -87,6 +87,10 @@ class Mailbox:
     def __len__(self) -> int:
         return len(self._messages)
 
+    def __bool__(self) -> bool:
+        """True: an empty mailbox is a mailbox too."""
+        return True
+
     def __iter__(self) -> Iterator[StoredMessage]:
         return iter(self._messages.values())
 
