@@ -21,7 +21,6 @@ CAPABILITIES = (
     Capability("HELP", "RFC 5321 4.1.1.8", "the commands, in words", _SESSION, ("HELP",)),
 )
 
-_IN_SESSION = ("ready", "mail", "rcpt")
 COMMANDS = (
     Command("EHLO", "RFC 5321 4.1.1.1", "the client's name; asks for extensions"),
     Command("HELO", "RFC 5321 4.1.1.1", "the client's name, without extensions"),
@@ -34,7 +33,7 @@ COMMANDS = (
     Command("HELP", "RFC 5321 4.1.1.8", "helpful words"),
     Command("NOOP", "RFC 5321 4.1.1.9", "nothing but a reply"),
     Command("QUIT", "RFC 5321 4.1.1.10", "ends the session"),
-    Command("STARTTLS", "RFC 3207 4", "goes into TLS", ("connected", *_IN_SESSION)),
+    Command("STARTTLS", "RFC 3207 4", "goes into TLS"),
     Command("AUTH", "RFC 4954 4", "logs in", ("ready",)),
 )
 
