@@ -239,7 +239,6 @@ def test_unique_ids_stay_the_same_in_the_next_session(account: Account, box: Mai
 # Several sessions against plain lists
 
 FLAGS = st.sets(st.sampled_from([*SYSTEM_FLAGS, "$One", "$Two"]), max_size=3)
-UIDS = st.sets(st.integers(1, 12), max_size=4)
 HOW = st.sampled_from(["replace", "add", "remove"])
 
 
@@ -280,9 +279,15 @@ class SessionsOnOneMailbox(RuleBasedStateMachine):
         self.modseq = 0
         if before:
             self.append(before, set())
+        self.select(False)
+        self.select(True)
 
     def client(self, data: st.DataObject) -> Client:
         return data.draw(st.sampled_from(self.clients))
+
+    def uids(self, data: st.DataObject) -> set[int]:
+        """Some that are there, and perhaps one that is gone or never was."""
+        return data.draw(st.sets(st.sampled_from([*self.model, self.given // 2, self.given + 1]), max_size=4))
 
     @rule(number=st.integers(1, 3), flags=FLAGS)
     def append(self, number: int, flags: set[str]) -> None:
@@ -291,7 +296,7 @@ class SessionsOnOneMailbox(RuleBasedStateMachine):
             assert message.uid == self.given
             self.model[message.uid] = frozenset(flags)
 
-    @precondition(lambda self: len(self.clients) < 3)
+    @precondition(lambda self: len(self.clients) < 4)
     @rule(read_only=st.booleans())
     def select(self, read_only: bool) -> None:
         self.clients.append(Client(View(self.box, read_only=read_only)))
@@ -304,9 +309,9 @@ class SessionsOnOneMailbox(RuleBasedStateMachine):
         self.clients.remove(client)
 
     @precondition(lambda self: self.clients)
-    @rule(data=st.data(), uids=UIDS, flags=FLAGS, how=HOW)
-    def store(self, data: st.DataObject, uids: set[int], flags: set[str], how: str) -> None:
-        client = self.client(data)
+    @rule(data=st.data(), flags=FLAGS, how=HOW)
+    def store(self, data: st.DataObject, flags: set[str], how: str) -> None:
+        client, uids = self.client(data), self.uids(data)
         self.box.change_flags(uids, flags, how, by=client.view)
         for uid in uids & self.model.keys():
             before = self.model[uid]
@@ -318,8 +323,9 @@ class SessionsOnOneMailbox(RuleBasedStateMachine):
                     known[1] = self.model[uid]
                     client.view.flags_told(uid)
 
-    @rule(uids=UIDS)
-    def expunge(self, uids: set[int]) -> None:
+    @rule(data=st.data())
+    def expunge(self, data: st.DataObject) -> None:
+        uids = self.uids(data)
         gone = self.box.expunge(uids)
         assert [message.uid for message in gone] == sorted(uids & self.model.keys())
         for uid in uids:
