@@ -1,0 +1,133 @@
+"""The one stylesheet of all views, in parts, so that each picture carries only what it needs.
+
+Colours come from JupyterLab's own variables, with fallbacks for pages without it; the
+accents are chosen from the Okabe-Ito set, which colour-blind readers tell apart, and
+darkened or lightened until text in them has a contrast of 4.5 to 1.  A colour never says
+anything that a sign, a word or the kind of line does not say as well.
+"""
+
+from __future__ import annotations
+
+from labkit.views.markup import Markup
+
+SANS = "var(--jp-content-font-family, system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif)"
+MONO = "var(--jp-code-font-family, ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace)"
+
+_LIGHT = """
+--lk-ink: var(--jp-content-font-color1, #1b1f24); --lk-dim: #5a626b; --lk-paper: var(--jp-layout-color0,
+#fff);
+--lk-card: var(--jp-layout-color1, #fff); --lk-band: #eef1f4; --lk-rule: #c3cad1;
+--lk-client: #005a9c; --lk-server: #00684a; --lk-bad: #a63c00; --lk-warn: #7a5200; --lk-tls: #7b3f74;
+--lk-client-soft: #e3f0fa; --lk-server-soft: #e0f3ec; --lk-bad-soft: #fbe9df; --lk-warn-soft: #faf0d7;
+--lk-tls-soft: #f4e9f2;"""
+_DARK = """
+--lk-ink: var(--jp-content-font-color1, #e6e9ec); --lk-dim: #a3adb8; --lk-paper: var(--jp-layout-color0,
+#111418);
+--lk-card: var(--jp-layout-color1, #1b1f24); --lk-band: #2a3038; --lk-rule: #4b5661;
+--lk-client: #7cc0f2; --lk-server: #5fd0a8; --lk-bad: #ffa06b; --lk-warn: #f0c35a; --lk-tls: #dda3d5;
+--lk-client-soft: #12304a; --lk-server-soft: #0f3a2d; --lk-bad-soft: #46230f; --lk-warn-soft: #3d2f0b;
+--lk-tls-soft: #38243a;"""
+
+_BASE = f"""
+.lk {{{_LIGHT}
+color: var(--lk-ink); font: 14px/1.5 {SANS}; }}
+@media (prefers-color-scheme: dark) {{ svg.lk:root, body:not([data-jp-theme-light]) .lk {{{_DARK}
+}} }}
+[data-jp-theme-light="false"] .lk {{{_DARK}
+}}
+"""
+
+_PARTS = {
+    "svg": f"""
+svg.lk-svg {{ display: block; width: 100%; height: auto; }}
+.lk-svg text {{ font: 13px {SANS}; fill: var(--lk-ink); }}
+.lk-svg .lk-mono {{ font: 12.5px {MONO}; }}
+.lk-svg .lk-small {{ font-size: 11.5px; }}
+.lk-svg .lk-dim {{ fill: var(--lk-dim); }}
+.lk-svg .lk-strong {{ font-weight: 600; }}
+.lk-svg .lk-halo {{ paint-order: stroke; stroke: var(--lk-paper); stroke-width: 5px; stroke-linejoin:
+round; }}
+.lk-svg .lk-halo-tls {{ paint-order: stroke; stroke: var(--lk-tls-soft); stroke-width: 4px; }}
+.lk-svg .lk-box {{ fill: var(--lk-card); stroke: var(--lk-rule); stroke-width: 1.2; }}
+.lk-svg .lk-band {{ fill: var(--lk-band); }}
+.lk-svg .lk-line {{ stroke: var(--lk-dim); fill: none; stroke-width: 1.2; }}
+.lk-client-ink {{ color: var(--lk-client); }} .lk-server-ink {{ color: var(--lk-server); }}
+.lk-bad-ink {{ color: var(--lk-bad); }} .lk-warn-ink {{ color: var(--lk-warn); }} .lk-dim-ink {{ color:
+var(--lk-dim); }}
+.lk-svg .lk-stroke {{ stroke: currentColor; fill: none; stroke-width: 1.6; }}
+.lk-svg .lk-fill {{ fill: currentColor; }}
+.lk-svg text.lk-fill {{ fill: currentColor; }}
+.lk-svg .lk-dashed {{ stroke-dasharray: 5 4; }} .lk-svg .lk-dotted {{ stroke-dasharray: 2 4; }}
+""",
+    "ladder": """
+.lk-svg .lk-life { stroke: var(--lk-rule); stroke-width: 1.5; }
+.lk-svg .lk-tls { fill: var(--lk-tls-soft); stroke: var(--lk-tls); stroke-width: 1; stroke-dasharray: 1 3; }
+.lk-svg text.lk-tls-word { fill: var(--lk-tls); font-weight: 600; font-size: 11.5px; }
+""",
+    "states": """
+.lk-svg .lk-now { fill: var(--lk-client-soft); stroke: var(--lk-client); stroke-width: 3; }
+.lk-svg .lk-been { stroke: var(--lk-client); stroke-width: 1.6; }
+.lk-svg .lk-taken { stroke: var(--lk-client); stroke-width: 2.6; }
+.lk-svg .lk-coin { fill: var(--lk-client); } .lk-svg text.lk-coin-word { fill: var(--lk-paper);
+font-weight: 700;
+font-size: 10.5px; }
+""",
+    "fold": f"""
+.lk details summary {{ cursor: pointer; color: var(--lk-dim); font-size: 12.5px; }}
+.lk details pre {{ font: 12px/1.35 {MONO}; overflow-x: auto; color: var(--lk-ink); }}
+""",
+    "bytes": f"""
+.lk-wire {{ overflow-x: auto; margin: 0; }}
+.lk .lk-wire table {{ border-collapse: collapse; font: 13px/1.5 {MONO}; margin: 0; border: 0; }}
+.lk .lk-wire tr, .lk .lk-wire tr:hover {{ background: none; border: 0; }}
+.lk .lk-wire td, .lk .lk-wire th {{ padding: 1px 10px 1px 0; text-align: left; vertical-align: top; border: 0;
+white-space: pre; color: var(--lk-ink); max-width: none; }}
+.lk .lk-wire th {{ font-weight: 400; color: var(--lk-dim); font-size: 12px; }}
+.lk .lk-wire td.lk-off {{ color: var(--lk-dim); text-align: right; }}
+.lk .lk-wire td.lk-c {{ color: var(--lk-client); font-weight: 700; }}
+.lk .lk-wire td.lk-s {{ color: var(--lk-server); font-weight: 700; }}
+.lk .lk-wire tr.lk-first > * {{ border-top: 1px solid var(--lk-rule); }}
+.lk-b-verb {{ font-weight: 700; color: var(--lk-client); }}
+.lk-b-argument {{ text-decoration: underline; text-decoration-color: var(--lk-client);
+text-underline-offset: 3px; }}
+.lk-b-code {{ font-weight: 700; color: var(--lk-server); border: 1px solid; border-radius: 3px; padding: 0
+2px; }}
+.lk-b-text {{ text-decoration: underline dotted; text-decoration-color: var(--lk-server);
+text-underline-offset: 3px; }}
+.lk-b-tag {{ font-style: italic; color: var(--lk-tls); }}
+.lk-b-data {{ background: var(--lk-band); }}
+.lk-b-secret {{ background: var(--lk-warn-soft); outline: 1px dashed var(--lk-warn); }}
+.lk-b-ending {{ font: 9.5px {SANS}; letter-spacing: .04em; color: var(--lk-dim); border: 1px solid
+var(--lk-rule);
+border-radius: 3px; padding: 0 2px; margin-left: 2px; vertical-align: 1px; }}
+.lk-b-ending.lk-odd {{ color: var(--lk-bad); border-color: var(--lk-bad); font-weight: 700; }}
+.lk-legend {{ color: var(--lk-dim); font-size: 12.5px; margin: 6px 0 0; }} .lk-legend span {{ font-size:
+inherit; }}
+""",
+    "card": f"""
+.lk-card {{ border: 1px solid var(--lk-rule); border-left: 5px solid var(--lk-client); border-radius: 6px;
+background: var(--lk-card); padding: 10px 16px; margin: 4px 0; max-width: 74ch; }}
+.lk-card.lk-yes {{ border-left-color: var(--lk-server); }} .lk-card.lk-no {{ border-left-color:
+var(--lk-bad); }}
+.lk-card p {{ margin: 6px 0; color: var(--lk-ink); }} .lk-card .lk-head {{ font-weight: 600; margin: 0 0
+4px; }}
+.lk-card .lk-head small, .lk-card .lk-quiet {{ color: var(--lk-dim); font-weight: 400; font-size: 12.5px; }}
+.lk-card code, .lk-card pre {{ font: 12.5px/1.45 {MONO}; background: var(--lk-band); color: var(--lk-ink);
+border-radius: 3px; padding: 0 3px; }} .lk-card pre {{ padding: 8px 10px; overflow-x: auto; }}
+.lk-card details {{ margin: 4px 0; }} .lk-card summary {{ cursor: pointer; color: var(--lk-client); }}
+.lk-card ol, .lk-card ul {{ margin: 6px 0; padding-left: 28px; }} .lk-card dt {{ font-weight: 600; }}
+.lk-yes .lk-head {{ color: var(--lk-server); }} .lk-no .lk-head {{ color: var(--lk-bad); }}
+""",
+    "page": "body { margin: 16px; background: #fff; } "
+    "@media (prefers-color-scheme: dark) { body { background: #111418; } }",
+}
+
+
+def css(*parts: str) -> str:
+    """The base and the named parts as one text; line breaks inside a rule are gone."""
+    return " ".join((_BASE + "".join(_PARTS[part] for part in parts)).split())
+
+
+def sheet(*parts: str) -> Markup:
+    """The same as a style element."""
+    return Markup(f"<style>{css(*parts)}</style>")
