@@ -11,7 +11,7 @@ import binascii
 import codecs
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_tz
@@ -40,15 +40,18 @@ class Field(NamedTuple):
     end: int
 
 
-def split_fields(data: bytes, start: int = 0, end: int | None = None) -> list[Field]:
+def iter_fields(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Field]:
     """The fields of the header that begins at `start`, up to the empty line or whatever is no field."""
-    fields = []
     stop = len(data) if end is None else end
     while found := _FIELD.match(data, start, stop):
         name, value = found.groups()
-        fields.append(Field(name.decode(), value.removesuffix(b"\r"), start, found.end()))
+        yield Field(name.decode(), value.removesuffix(b"\r"), start, found.end())
         start = found.end()
-    return fields
+
+
+def split_fields(data: bytes, start: int = 0, end: int | None = None) -> list[Field]:
+    """The same as a list."""
+    return list(iter_fields(data, start, end))
 
 
 def unfold(value: bytes) -> bytes:
@@ -60,10 +63,20 @@ def unfold(value: bytes) -> bytes:
 
 def get(data: bytes, name: str) -> bytes | None:
     """The unfolded value of a message's first field of that name, in any case; None if there is none."""
-    return find(split_fields(data), name)
+    return find(iter_fields(data), name)
 
 
-def find(fields: list[Field], name: str) -> bytes | None:
+def without(data: bytes, name: str) -> bytes:
+    """The message without its fields of that name, in any case: Bcc, before it is sent (RFC 5322 3.6.3)."""
+    kept, behind = [], 0
+    for field in iter_fields(data):
+        if field.name.lower() == name.lower():
+            kept.append(data[behind : field.offset])
+            behind = field.end
+    return b"".join([*kept, data[behind:]])
+
+
+def find(fields: Iterable[Field], name: str) -> bytes | None:
     """The unfolded value of the first field of that name, in any case; None if there is none."""
     wanted = name.lower()
     return next((unfold(field.value) for field in fields if field.name.lower() == wanted), None)

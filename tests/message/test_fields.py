@@ -21,6 +21,7 @@ from labkit.message.fields import (
     parse_received,
     split_fields,
     unfold,
+    without,
     write_field,
 )
 
@@ -80,6 +81,12 @@ def test_get_is_the_first_of_the_name_in_any_case() -> None:
     assert get(data, "subject") == b"one two"
     assert get(data, "cc") is None
     assert find(split_fields(data), "to") == b"a"
+
+
+def test_without_a_field() -> None:
+    data = b"bcc: a\r\n b\r\nTo: c\r\nBcc: d\r\n\r\nBcc: body"
+    assert without(data, "Bcc") == b"To: c\r\n\r\nBcc: body"
+    assert without(data, "Cc") == data
 
 
 @pytest.mark.parametrize(
