@@ -37,6 +37,7 @@ class Stream:
                 a file; a number that only orders in a live capture.  Sorts what has equal times.
     `gaps`      what is missing.  A gap at offset 0 is a missing start, one at `len(stream)`
                 a missing end (the peer acknowledged octets that are not in the capture).
+    `begun`     its first octet is the first that was sent: the SYN was captured
     `ended`     nothing more can come: FIN, RST, or the connection is closed
     `tls_at`    offset in `data` at which TLS began (0: at once), None while there is none.
                 Octets of `data` from there on are from inside TLS, where they are known.
@@ -48,6 +49,7 @@ class Stream:
         "_load",
         "_pieces",
         "_size",
+        "begun",
         "ended",
         "framed",
         "gaps",
@@ -67,6 +69,7 @@ class Stream:
         self.times: Column = array("q")
         self.orders: Column = array("q")
         self.gaps: list[Gap] = []
+        self.begun = True
         self.ended = False
         self.framed = framed
         self.tls_at: int | None = None
@@ -121,6 +124,23 @@ class Stream:
         if self.tls is None:
             self.tls_at, self.tls = self._size, Stream(framed=self.framed)
         return self.tls
+
+    def seal(self, offset: int) -> None:
+        """Find that a stream out of a file is TLS from `offset` on."""
+        starts, times, orders = numbers(self.starts), numbers(self.times), numbers(self.orders)
+        first = max(bisect_right(starts, offset) - 1, 0)
+        whole = self.data
+        begins = (starts[first:] - offset).clip(0)
+        self.tls_at = offset
+        self.tls = Stream.loaded(
+            lambda: whole[offset:], self._size - offset, begins, times[first:], orders[first:]
+        )
+        self.tls.gaps = [Gap(gap.offset - offset, gap.length) for gap in self.gaps if gap.offset > offset]
+        self.gaps = [gap for gap in self.gaps if gap.offset <= offset]
+        self.tls.begun, self.tls.ended = self.begun, self.ended
+        kept = first + (starts[first] < offset)
+        self._data, self._size = whole[:offset], offset
+        self.starts, self.times, self.orders = starts[:kept], times[:kept], orders[:kept]
 
     # When and where.  Offsets outside the data mean its first or its last octet; a stream
     # without a single octet has no times, and raises IndexError.

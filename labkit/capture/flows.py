@@ -1,0 +1,192 @@
+"""The flows of a tape, out of the segments and datagrams of a file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from labkit.capture.conversations import Conversations, client_by_content, clients, conversations
+from labkit.capture.hello import tls_begins
+from labkit.capture.packets import FIN, RST, V4, Segments
+from labkit.capture.reassembly import Pieces, reassemble
+from labkit.capture.source import Octets
+from labkit.capture.stream import Gap, Stream
+from labkit.capture.tape import Datagram, Flow
+from labkit.net.tap import Connection, Side
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DOMAIN = 53  # the port of the DNS
+SIDES: tuple[Side, Side] = ("client", "server")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Buffer:
+    """The octets of a file, and behind them the datagrams put together from fragments."""
+
+    file: Octets
+    datagrams: bytes = b""
+
+    def join(self, at: NDArray[np.int64], length: NDArray[np.int64]) -> bytes:
+        """The octets of some pieces, one behind the other."""
+        view, beyond = memoryview(self.file), len(self.file)
+        pieces = zip(at.tolist(), (at + length).tolist(), strict=True)
+        if not self.datagrams:
+            return b"".join([view[begin:end] for begin, end in pieces])
+        more = memoryview(self.datagrams)
+        return b"".join(
+            [view[a:b] if a < beyond else more[a - beyond : b - beyond] for a, b in pieces],
+        )
+
+
+def flows(tcp: Segments, udp: Segments, buffer: Buffer, tally: Counter[str]) -> list[Flow]:
+    """All TCP connections and DNS exchanges, in the order of their first packets."""
+    found = [*_datagram_flows(udp, buffer), *_connections(tcp, buffer, tally)]
+    found.sort(key=attrgetter("first_frame"))
+    for number, flow in enumerate(found):
+        flow.number = flow.connection.number = number
+    return found
+
+
+def _datagram_flows(udp: Segments, buffer: Buffer) -> Iterator[Flow]:
+    import numpy as np
+
+    talk = conversations(udp)
+    who = clients(udp, talk)
+    members: dict[int, list[int]] = {}
+    for i in np.flatnonzero((udp.ports == DOMAIN).any(1)).tolist():
+        members.setdefault(int(talk.stream[i]), []).append(i)
+    for stream, these in members.items():
+        flow = _flow(udp, int(talk.first[stream]), stream, max(int(who[stream]), 0), "udp")
+        client_turned = bool(who[stream] == 1)
+        for i in these:
+            sender = SIDES[bool(talk.turned[i]) != client_turned]
+            data = buffer.join(udp.at[i : i + 1], udp.length[i : i + 1])
+            frame = int(udp.frame[i])
+            flow.datagrams.append(Datagram(sender, int(udp.time[i]), frame, frame, data))
+        yield flow
+
+
+def _connections(tcp: Segments, buffer: Buffer, tally: Counter[str]) -> Iterator[Flow]:
+    talk = conversations(tcp)
+    pieces = reassemble(tcp, talk.stream * 2 + talk.turned, 2 * len(talk))
+    if pieces.stray:
+        tally["more than 1 GiB away from the rest of their stream"] += pieces.stray
+    sealed = _with_hello(tcp, talk, buffer)
+    endings = _endings(tcp, talk)
+    for stream, who in enumerate(clients(tcp, talk).tolist()):
+        first = int(talk.first[stream])
+        one, other = _stream(pieces, 2 * stream, buffer), _stream(pieces, 2 * stream + 1, buffer)
+        if who < 0:
+            who = client_by_content(one.data[:8], other.data[:8], tuple(tcp.ports[first].tolist()))
+        flow = _flow(tcp, first, stream, who, "tcp")
+        flow.client, flow.server = (other, one) if who else (one, other)
+        if stream in endings:
+            _end(flow, endings[stream], who)
+        if stream in sealed:
+            _begin_tls(flow)
+        yield flow
+
+
+def _flow(segments: Segments, first: int, stream: int, who: int, transport: str) -> Flow:
+    """A flow whose client sent its first packet (who 0) or received it (1)."""
+    source_high, source, target_high, target = segments.addresses[first].tolist()
+    ends = [
+        (address(source_high, source), int(segments.ports[first, 0])),
+        (address(target_high, target), int(segments.ports[first, 1])),
+    ]
+    (client, client_port), (server, server_port) = ends[:: -1 if who else 1]
+    connection = Connection(
+        0,
+        "udp" if transport == "udp" else "tcp",
+        client,
+        client_port,
+        server,
+        server_port,
+        int(segments.time[first]),
+    )
+    frame = int(segments.frame[first])
+    return Flow(0, stream, connection, Stream(framed=True), Stream(framed=True), first_frame=frame)
+
+
+def address(high: int, low: int) -> str:
+    if high == V4:
+        return str(IPv4Address(low & 0xFFFF_FFFF))
+    return str(IPv6Address(high << 64 | low))
+
+
+def _stream(pieces: Pieces, group: int, buffer: Buffer) -> Stream:
+    first, last = pieces.bounds[group], pieces.bounds[group + 1]
+    at, length = pieces.at[first:last], pieces.length[first:last]
+    start = pieces.start[first:last]
+    size = int(start[-1] + length[-1]) if last > first else 0
+    load = partial(buffer.join, at, length)
+    stream = Stream.loaded(load, size, start, pieces.time[first:last], pieces.frame[first:last])
+    stream.begun = bool(pieces.begun[group])
+    stream.gaps = [Gap(*gap) for gap in pieces.gaps.get(group, ())]
+    return stream
+
+
+@dataclass(slots=True)
+class _Ending:
+    """How a connection ended; sides are 0 for the sender of its first packet and 1."""
+
+    time: int
+    by: int
+    reset: bool
+    sides: set[int]  # which will say nothing more
+
+
+def _endings(tcp: Segments, talk: Conversations) -> dict[int, _Ending]:
+    import numpy as np
+
+    endings: dict[int, _Ending] = {}
+    last = np.flatnonzero(tcp.flags & (FIN | RST))
+    for stream, side, time, flags in zip(
+        talk.stream[last].tolist(),
+        talk.turned[last].tolist(),
+        tcp.time[last].tolist(),
+        tcp.flags[last].tolist(),
+        strict=True,
+    ):
+        reset = bool(flags & RST)
+        ending = endings.setdefault(stream, _Ending(time, int(side), reset, set()))
+        ending.sides |= {0, 1} if reset else {int(side)}
+    return endings
+
+
+def _end(flow: Flow, ending: _Ending, who: int) -> None:
+    flow.connection.closed = ending.time
+    flow.connection.closed_by = SIDES[ending.by != who]
+    flow.connection.ended = "reset" if ending.reset else "quit"
+    for side in ending.sides:
+        flow.side(SIDES[side != who]).ended = True
+
+
+def _with_hello(tcp: Segments, talk: Conversations, buffer: Buffer) -> set[int]:
+    """The conversations in which some segment begins like a TLS handshake."""
+    import numpy as np
+
+    full = np.flatnonzero(tcp.length > 5)
+    file = np.frombuffer(buffer.file, np.uint8)
+    octets = np.append(file, np.frombuffer(buffer.datagrams, np.uint8)) if buffer.datagrams else file
+    at = tcp.at[full]
+    full = full[(octets[at] == 0x16) & (octets[at + 1] == 3)] if len(full) else full
+    return set(talk.stream[full].tolist())
+
+
+def _begin_tls(flow: Flow) -> None:
+    """Split both streams where TLS begins, if it does."""
+    client_at, server_at = tls_begins(flow.client.data, flow.server.data)
+    for stream, at in ((flow.client, client_at), (flow.server, server_at)):
+        if at is not None:
+            stream.seal(at)
+    if server_at is not None or (client_at is not None and not len(flow.server)):
+        flow.connection.tls = "STARTTLS" if client_at or server_at else "implicit"
