@@ -98,7 +98,7 @@ class Part:
 
 def parse(data: bytes) -> Part:
     """The message as a tree of parts, whatever the octets."""
-    return _Tree(data).root
+    return _Tree(data).read()
 
 
 class _Tree:
@@ -109,15 +109,19 @@ class _Tree:
         self.open: list[Part] = []
         self.boundaries: list[bytes] = []  # of each open part, the one that may come; empty: none
         self.levels: dict[bytes, int] = {}  # these boundaries' places in `open`
+
+    def read(self) -> Part:
+        """Look at every line that begins with "--", from the first to the last."""
+        data = self.data
         behind = self._open_part(0, "text/plain")
-        self.root = self.open[0]
+        root = self.open[0]
         while self.levels and (before := data.find(b"\n--", behind - 1)) >= 0:
             behind = data.find(b"\n", before + 1) + 1 or len(data)
             level, closes = self._delimiter(before + 1, behind)
             if level is None:
                 continue
-            before -= data[before - 1 : before] == b"\r"  # the line's end before it belongs to it
-            self._close_parts(level + 1, before)
+            # the line's end before a delimiter belongs to it (RFC 2046 5.1.1)
+            self._close_parts(level + 1, before - 1 if data[before - 1 : before] == b"\r" else before)
             multipart = self.open[level]
             if closes:
                 self._forget(level)
@@ -125,6 +129,7 @@ class _Tree:
                 default = "message/rfc822" if multipart.content_type == "multipart/digest" else "text/plain"
                 behind = self._open_part(behind, default)
         self._close_parts(0, len(data))
+        return root
 
     def _delimiter(self, start: int, end: int) -> tuple[int | None, bool]:
         """Which open multipart a line beginning with "--" belongs to, and whether it is its last."""
