@@ -1,0 +1,209 @@
+"""POP3's commands and replies, octets <-> values (RFC 1939 3, RFC 2449 3, 4 and 8).
+
+A command is one line: a verb, then arguments behind single spaces.  A reply is a status line,
+"+OK" or "-ERR", and for some commands a dot-stuffed block behind a "+OK".  `framing` has
+already cut lines and blocks; nothing here knows which command may come when, or which reply
+has a block.
+
+Strict with commands, as a server must be.  Lenient with the text of replies, which is
+free: whoever reads one looks at the status, and at the code in brackets if there is one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from labkit.errors import ProtocolError
+from labkit.grammar.cursor import Cursor
+from labkit.grammar.framing import CRLF, dot_stuff
+
+COMMAND_LIMIT = 255
+"""Octets of the longest command, with CRLF (RFC 2449 4)."""
+
+REPLY_LIMIT = 512
+"""Octets of the longest status line, with CRLF (RFC 1939 3)."""
+
+Status: TypeAlias = Literal["+OK", "-ERR", "+"]
+"""A "+" alone asks for the next response of an AUTH exchange (RFC 5034 4)."""
+
+
+# ---- Commands ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A verb in upper case and all that stood behind its space; "" also when no space came."""
+
+    verb: str
+    argument: bytes = b""
+
+    def __repr__(self) -> str:
+        shown = "'•••'" if self.verb in {"PASS", "AUTH"} else repr(self.argument)
+        return f"Command({self.verb!r}, {shown})"
+
+
+# keyword = 3*4VCHAR ; as commands were ever made, letters and digits
+_VERB = re.compile(rb"[A-Za-z0-9]{3,4}(?![^ ])")
+_NUMBER = re.compile(rb"[0-9]{1,10}(?![^ ])")
+
+
+def parse_command(line: bytes) -> Command:
+    """A whole line, with its CRLF; raises ProtocolError."""
+    # command = keyword *(SP param) CRLF
+    at = Cursor(line.removesuffix(CRLF), "RFC 1939 3")
+    verb = at.take(_VERB, "a command of three or four letters").decode().upper()
+    at.skip(b" ")
+    return Command(verb, at.rest())
+
+
+def write_command(command: Command) -> bytes:
+    """The line, with its CRLF.  An argument that would end the line is refused."""
+    if b"\r" in command.argument or b"\n" in command.argument:
+        raise ProtocolError("an argument cannot hold an end of line", rule="RFC 1939 3")
+    behind = b" " + command.argument if command.argument else b""
+    return command.verb.encode() + behind + CRLF
+
+
+def parse_nothing(command: Command) -> None:
+    """For commands without arguments."""
+    _arguments(command).end(f"no argument behind {command.verb}")
+
+
+def parse_number(command: Command) -> int:
+    """For RETR and DELE: the number of a message."""
+    (number,) = _numbers(_arguments(command), "a message number")
+    return number
+
+
+def parse_optional_number(command: Command) -> int | None:
+    """For LIST and UIDL: the number of a message, or None for all of them."""
+    return parse_number(command) if command.argument else None
+
+
+def parse_top(command: Command) -> tuple[int, int]:
+    """For TOP: the number of a message, and how many lines of its body."""
+    number, lines = _numbers(_arguments(command), "a message number", "a number of lines")
+    return number, lines
+
+
+def parse_text(command: Command, what: str) -> str:
+    """For USER and PASS: all there is, spaces too (RFC 1939 7); UTF-8 (RFC 6856 2.2)."""
+    at = _arguments(command)
+    if at.at_end():
+        at.fail(f"expected {what}")
+    try:
+        return command.argument.decode()
+    except UnicodeDecodeError:
+        at.fail(f"expected {what} in UTF-8")
+
+
+def parse_auth(command: Command) -> tuple[str, bytes | None]:
+    """For AUTH: the mechanism in upper case and the initial response, still in base64 (RFC 5034 4)."""
+    mechanism, space, initial = command.argument.partition(b" ")
+    if not mechanism.isascii() or not mechanism:
+        _arguments(command).fail("expected the name of a mechanism")
+    return mechanism.decode().upper(), initial if space else None
+
+
+def _arguments(command: Command) -> Cursor:
+    """The line again, read up to the argument: an error then shows its place in the line."""
+    return Cursor(write_command(command).removesuffix(CRLF), "RFC 1939 3", len(command.verb) + 1)
+
+
+def _numbers(at: Cursor, *names: str) -> Iterator[int]:
+    for position, name in enumerate(names):
+        if position:
+            at.expect(b" ", f"{name} behind a space")
+        yield int(at.take(_NUMBER, name))
+    at.end()
+
+
+# ---- Replies -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A status, a response code without its brackets (RFC 2449 8), a text, and the block, unstuffed."""
+
+    status: Status
+    text: str = ""
+    code: str | None = None
+    data: bytes | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "+OK"
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of a block that is a listing."""
+        return (self.data or b"").decode("ascii", "backslashreplace").splitlines()
+
+
+# resp-code = "[" resp-level *("/" resp-level) "]" ; of any printable characters but "]"
+_CODE = re.compile(rb"\[([\x21-\x5c\x5e-\x7e]+)\] ?")
+_STATUS = re.compile(rb"(?:\+OK|-ERR)(?![^ ])|\+(?= |\Z)")
+
+
+def parse_status(line: bytes) -> Reply:
+    """A status line, with its CRLF, as a reply without a block; raises ProtocolError."""
+    # single-line = status [SP text] CRLF
+    at = Cursor(line.removesuffix(CRLF), "RFC 1939 3")
+    status = at.take(_STATUS, "'+OK' or '-ERR'").decode()
+    at.skip(b" ")
+    code = at.maybe(_CODE) if status != "+" else None
+    text = at.rest().decode("utf-8", "backslashreplace")
+    return Reply(_STATUSES[status], text, code.strip(b"[] ").decode() if code else None)
+
+
+_STATUSES: dict[str, Status] = {"+OK": "+OK", "-ERR": "-ERR", "+": "+"}
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def write_reply(reply: Reply) -> bytes:
+    """The whole reply as it goes on the wire, the block dot-stuffed.
+
+    Text that a reply cannot carry is replaced, so that a server can always answer.
+    """
+    words: list[str] = [reply.status]
+    if reply.code:
+        words.append(f"[{reply.code}]")
+    if reply.text or reply.status == "+":  # "+ " keeps its space (RFC 5034 4)
+        words.append(_CONTROLS.sub("?", reply.text))
+    line = " ".join(words).encode("ascii", "backslashreplace")[: REPLY_LIMIT - len(CRLF)] + CRLF
+    return line if reply.data is None else line + dot_stuff(reply.data)
+
+
+# ---- What stands in replies ----------------------------------------------------------
+
+
+def parse_drop_listing(text: str) -> tuple[int, int]:
+    """STAT's answer: how many messages, how many octets."""
+    # drop-listing = number SP octets *more ; what follows is the server's own (RFC 1939 5)
+    at = Cursor(text.encode(), "RFC 1939 5")
+    messages = int(at.take(_NUMBER, "the number of messages"))
+    at.expect(b" ", "a space")
+    return messages, int(at.take(_NUMBER, "the size of the maildrop"))
+
+
+def parse_scan_listing(line: str) -> tuple[int, int]:
+    """A line of LIST's answer: a message's number, its size in octets."""
+    at = Cursor(line.encode(), "RFC 1939 5")
+    number = int(at.take(_NUMBER, "a message number"))
+    at.expect(b" ", "a space")
+    return number, int(at.take(_NUMBER, "the size of the message"))
+
+
+# unique-id = 1*70VCHAR
+_UNIQUE_ID = re.compile(rb"[\x21-\x7e]{1,70}(?![^ ])")
+
+
+def parse_unique_id(line: str) -> tuple[int, str]:
+    """A line of UIDL's answer: a message's number, its unique-id."""
+    at = Cursor(line.encode(), "RFC 1939 7")
+    number = int(at.take(_NUMBER, "a message number"))
+    at.expect(b" ", "a space")
+    return number, at.take(_UNIQUE_ID, "a unique-id of 1 to 70 printable characters").decode()
