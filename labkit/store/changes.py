@@ -235,6 +235,9 @@ class Maildrop:
         self._marked.add(number)
         return True
 
+    def is_marked(self, number: int) -> bool:
+        return number in self._marked
+
     def reset(self) -> None:
         """Take every mark away."""
         self._marked.clear()
@@ -243,10 +246,10 @@ class Maildrop:
         """UPDATE: delete what is marked, all of it in one step, and let the lock go; returns how many."""
         if self._account is None:
             return 0
-        doomed = [self._messages[number - 1].uid for number in self._marked]
-        deleted = self._inbox.expunge(doomed)
-        self.release()
-        return len(deleted)
+        try:
+            return len(self._inbox.expunge(self._messages[number - 1].uid for number in self._marked))
+        finally:
+            self.release()
 
     def release(self) -> None:
         """Let the lock go and delete nothing; may be called again."""
