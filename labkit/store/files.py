@@ -1,0 +1,45 @@
+"""Messages out of files: a single .eml, an mbox (RFC 4155), a Maildir.
+
+Files keep lines as the system does; what comes out ends every line in CRLF, as it would
+have arrived.  The files are only read, never locked or changed.
+"""
+
+from __future__ import annotations
+
+import mailbox
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from labkit.errors import LabError
+
+_LINE_END = re.compile(rb"\r?\n")
+
+
+def read_messages(path: Path) -> Iterator[bytes]:
+    """The messages in a file or folder, in the order they lie there.
+
+    A folder must be a Maildir (with cur and new); a file that begins with "From " is an mbox, any
+    other file is one message.  Raises LabError, or OSError when the file cannot be read.
+    """
+    if path.is_dir():
+        if not (path / "cur").is_dir() or not (path / "new").is_dir():
+            raise LabError(f"{path} is a folder, but no Maildir: it has no cur and new in it")
+        folder = mailbox.Maildir(path, create=False)
+        yield from (canonical(folder.get_bytes(key)) for key in sorted(folder.keys()))
+        return
+    with path.open("rb") as file:
+        is_mbox = file.read(5) == b"From "
+    if not is_mbox:
+        yield canonical(path.read_bytes())
+        return
+    box = mailbox.mbox(path, create=False)
+    try:
+        yield from (canonical(box.get_bytes(key)) for key in box.iterkeys())
+    finally:
+        box.close()
+
+
+def canonical(message: bytes) -> bytes:
+    """The message with CRLF at the end of every line."""
+    return _LINE_END.sub(b"\r\n", message)

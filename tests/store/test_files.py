@@ -1,0 +1,47 @@
+"""Messages out of .eml, mbox and Maildir."""
+
+from __future__ import annotations
+
+import mailbox
+from pathlib import Path
+
+import pytest
+
+from labkit.errors import LabError
+from labkit.store.files import canonical, read_messages
+
+ONE = b"Subject: one\n\nFirst.\n"
+TWO = b"Subject: two\n\nSecond.\n"
+
+
+def test_an_eml_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "a.eml").write_bytes(ONE)
+    assert list(read_messages(tmp_path / "a.eml")) == [b"Subject: one\r\n\r\nFirst.\r\n"]
+
+
+def test_an_mbox_gives_its_messages_in_order_and_is_left_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.mbox"
+    box = mailbox.mbox(path)
+    for message in (ONE, TWO):
+        box.add(message)
+    box.close()
+    before = path.read_bytes()
+    assert list(read_messages(path)) == [canonical(ONE), canonical(TWO)]
+    assert path.read_bytes() == before
+
+
+def test_a_maildir_gives_its_messages(tmp_path: Path) -> None:
+    folder = mailbox.Maildir(tmp_path / "Maildir")
+    for message in (ONE, TWO):
+        folder.add(message)
+    assert sorted(read_messages(tmp_path / "Maildir")) == [canonical(ONE), canonical(TWO)]
+
+
+def test_a_folder_that_is_no_maildir_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="no Maildir"):
+        list(read_messages(tmp_path))
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+def test_lines_end_in_crlf_whatever_the_file_has(ending: bytes) -> None:
+    assert canonical(b"a" + ending + b"b\rc" + ending) == b"a\r\nb\rc\r\n"
