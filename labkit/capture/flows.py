@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from labkit.capture.conversations import Conversations, client_by_content, clients, conversations
 from labkit.capture.hello import tls_begins
@@ -64,7 +64,8 @@ def _datagram_flows(udp: Segments, buffer: Buffer) -> Iterator[Flow]:
     for i in np.flatnonzero((udp.ports == DOMAIN).any(1)).tolist():
         members.setdefault(int(talk.stream[i]), []).append(i)
     for stream, these in members.items():
-        flow = _flow(udp, int(talk.first[stream]), stream, max(int(who[stream]), 0), "udp")
+        nothing = Stream(framed=True), Stream(framed=True)
+        flow = _flow(udp, int(talk.first[stream]), stream, max(int(who[stream]), 0), "udp", nothing)
         client_turned = bool(who[stream] == 1)
         for i in these:
             sender = SIDES[bool(talk.turned[i]) != client_turned]
@@ -86,8 +87,7 @@ def _connections(tcp: Segments, buffer: Buffer, tally: Counter[str]) -> Iterator
         one, other = _stream(pieces, 2 * stream, buffer), _stream(pieces, 2 * stream + 1, buffer)
         if who < 0:
             who = client_by_content(one.data[:8], other.data[:8], tuple(tcp.ports[first].tolist()))
-        flow = _flow(tcp, first, stream, who, "tcp")
-        flow.client, flow.server = (other, one) if who else (one, other)
+        flow = _flow(tcp, first, stream, who, "tcp", (one, other))
         if stream in endings:
             _end(flow, endings[stream], who)
         if stream in sealed:
@@ -95,28 +95,32 @@ def _connections(tcp: Segments, buffer: Buffer, tally: Counter[str]) -> Iterator
         yield flow
 
 
-def _flow(segments: Segments, first: int, stream: int, who: int, transport: str) -> Flow:
-    """A flow whose client sent its first packet (who 0) or received it (1)."""
+def _flow(
+    segments: Segments,
+    first: int,
+    stream: int,
+    who: int,
+    transport: Literal["tcp", "udp"],
+    streams: tuple[Stream, Stream],
+) -> Flow:
+    """A flow whose client sent its first packet (who 0) or received it (1).
+
+    The first of the streams is what the sender of the first packet said.
+    """
     source_high, source, target_high, target = segments.addresses[first].tolist()
-    ends = [
-        (address(source_high, source), int(segments.ports[first, 0])),
-        (address(target_high, target), int(segments.ports[first, 1])),
-    ]
-    (client, client_port), (server, server_port) = ends[:: -1 if who else 1]
-    connection = Connection(
-        0,
-        "udp" if transport == "udp" else "tcp",
-        client,
-        client_port,
-        server,
-        server_port,
-        int(segments.time[first]),
-    )
-    frame = int(segments.frame[first])
-    return Flow(0, stream, connection, Stream(framed=True), Stream(framed=True), first_frame=frame)
+    source_port, target_port = segments.ports[first].tolist()
+    ends = [(address(source_high, source), source_port), (address(target_high, target), target_port)]
+    if who:
+        ends.reverse()
+    (client, client_port), (server, server_port) = ends
+    time, frame = int(segments.time[first]), int(segments.frame[first])
+    connection = Connection(0, transport, client, client_port, server, server_port, time)
+    return Flow(0, stream, connection, streams[who], streams[1 - who], first_frame=frame)
 
 
+@lru_cache(maxsize=4096)
 def address(high: int, low: int) -> str:
+    """An address as it is written."""
     if high == V4:
         return str(IPv4Address(low & 0xFFFF_FFFF))
     return str(IPv6Address(high << 64 | low))

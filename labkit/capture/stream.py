@@ -60,14 +60,12 @@ class Stream:
         "tls_at",
     )
 
-    def __init__(self, *, framed: bool = False) -> None:
+    def __init__(self, *, framed: bool = False, columns: tuple[Column, Column, Column] | None = None) -> None:
         self._data = b""
         self._load: Callable[[], bytes] | None = None
         self._pieces: list[bytes] = []
         self._size = 0
-        self.starts: Column = array("q")
-        self.times: Column = array("q")
-        self.orders: Column = array("q")
+        self.starts, self.times, self.orders = columns or (array("q"), array("q"), array("q"))
         self.gaps: list[Gap] = []
         self.begun = True
         self.ended = False
@@ -80,9 +78,8 @@ class Stream:
         cls, load: Callable[[], bytes], size: int, starts: Column, times: Column, frames: Column
     ) -> Stream:
         """A stream out of a file: `load` fetches its `size` octets when somebody looks at them."""
-        stream = cls(framed=True)
+        stream = cls(framed=True, columns=(starts, times, frames))
         stream._load, stream._size = load, size
-        stream.starts, stream.times, stream.orders = starts, times, frames
         return stream
 
     def __len__(self) -> int:
