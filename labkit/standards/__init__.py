@@ -1,8 +1,9 @@
 """What labkit speaks, as plain data: capabilities, commands, reply codes and ports.
 
 One registry, a module per protocol.  A server attaches its code to a capability
-(labkit/servers/registry.py); a test compares both sets with what the servers advertise, and the printed table of standards joins them with the course and the transcripts.
-So an entry is a promise that the behaviour exists and is exercised.
+(labkit/servers/registry.py); a test compares both sets with what the servers advertise, and
+the printed table of standards joins them with the course and the transcripts.  So an entry is
+a promise that the behaviour exists and is exercised.
 
 States are named as in the tables ("ready", "transaction", "selected"); the order of
 commands is the business of labkit/states.
