@@ -215,7 +215,7 @@ class Pop3Session:
     def _stls(self, command: Command) -> Reply:
         parse_nothing(command)
         self._then = StartTLS()
-        return Reply("+OK", "begin TLS negotiation")
+        return Reply("+OK", "Begin TLS negotiation")
 
     # ---- The transaction state -------------------------------------------------------
 

@@ -309,7 +309,7 @@ def test_stls(site: Site) -> None:
     assert "STLS" in capabilities(wire)
     wire("USER mrose")
     assert wire("STLS now").startswith("-ERR")
-    assert wire.take(wire.session.receive(b"STLS\r\nUSER mallory\r\n")) == "+OK begin TLS negotiation"
+    assert wire.take(wire.session.receive(b"STLS\r\nUSER mallory\r\n")) == "+OK Begin TLS negotiation"
     assert wire.tls == [StartTLS()]
     assert wire.take(wire.session.encrypted()) == ""
     assert "STLS" not in capabilities(wire)
