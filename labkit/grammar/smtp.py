@@ -217,8 +217,8 @@ class Reply:
         texts = [_BREAK.sub(" ", line) for line in self.lines]
         if self.enhanced:
             texts = [f"{self.enhanced} {text}".rstrip(" ") for text in texts]
-        *before, last = texts
-        return ending.join([*(f"{self.code}-{text}" for text in before), f"{self.code} {last}".rstrip(" ")])
+        *before, last = texts  # the space stays where no text follows: "334 " (RFC 4954 8)
+        return ending.join([*(f"{self.code}-{text}" for text in before), f"{self.code} {last}"])
 
 
 class Refused(LabError):

@@ -17,6 +17,9 @@ from labkit.standards import imap, pop3, smtp
 from labkit.standards.entries import Capability, Code, Command, Port
 from labkit.standards.ports import PORTS
 
+__all__ = ["CAPABILITIES", "CODES", "COMMANDS", "PORTS", "Capability", "Code", "Command", "Port"]
+__all__ += ["capability", "code", "command", "port", "service"]
+
 CAPABILITIES: dict[str, tuple[Capability, ...]] = {
     "smtp": smtp.CAPABILITIES,
     "pop3": pop3.CAPABILITIES,

@@ -164,8 +164,8 @@ REPLIES = [
     (b"250-2.0.0 a\r\n250 b\r\n", Reply(250, ("2.0.0 a", "b"))),
     (b"250 5.0.0 not of this class\r\n", Reply(250, ("5.0.0 not of this class",))),
     (b"250 2.0.0\r\n", Reply(250, ("",), "2.0.0")),
-    (b"250\r\n", Reply(250)),
-    (b"250-\r\n250\r\n", Reply(250, ("", ""))),
+    (b"334 \r\n", Reply(334)),
+    (b"250-\r\n250 \r\n", Reply(250, ("", ""))),
     ("250 ü\r\n".encode(), Reply(250, ("ü",))),
 ]
 
@@ -203,6 +203,10 @@ def test_what_is_no_reply(data: bytes, offset: int, message: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         parse_reply(data)
     assert (caught.value.offset, caught.value.message) == (offset, message)
+
+
+def test_a_reply_may_be_a_bare_code() -> None:
+    assert parse_reply(b"250\r\n") == Reply(250)
 
 
 def test_a_reply_says_what_it_says() -> None:
