@@ -62,8 +62,9 @@ def opening(raw: Octets) -> str:
     head = bytes(raw[:16])
     if not head:
         return "is empty"
-    text = head.decode("ascii", "replace")
-    return f"begins with {text!r}" if text.isprintable() else f"begins with {head.hex(' ')}"
+    text = head.decode("latin-1")
+    legible = text.isascii() and all(c.isprintable() or c.isspace() for c in text)
+    return f"begins with {text!r}" if legible else f"begins with the octets {head.hex(' ')}"
 
 
 VARIANTS = {  # the first four octets: byte order, fractions of a second in a µs

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from labkit.capture.source import Octets, Source
+from labkit.capture.source import Octets, Source, name_of, octets
 from labkit.capture.tape import Tape
 from labkit.capture.write import write
 
@@ -24,23 +24,20 @@ __all__ = ["read", "write"]
 
 
 def read(source: Source, *, name: str | None = None) -> Tape:
-    """The tape of a capture file.
+    """The tape of a capture file; `name` is what to call it if not by its path.
 
     What a damaged file holds before the damage is read, and `Tape.notes` says where it
     stopped.  Raises LabError if the file cannot be opened or is no capture at all.
     """
     from labkit.capture.flows import flows
-    from labkit.capture.source import octets
 
-    notes: list[str] = []
-    raw, called = octets(source, notes)
-    tape = Tape(name or called, framed=True)
+    tape = Tape(name or name_of(source), framed=True)
     tally: Counter[str] = Counter()
-    tcp, udp, buffer, tape.packets = _segments(raw, called, notes, tally)
+    raw = octets(source, tape.name, tape.notes)
+    tcp, udp, buffer, tape.packets = _segments(raw, tape.name, tape.notes, tally)
     tape.flows = flows(tcp, udp, buffer, tally)
-    tape.notes = notes + [
-        f"{called}: {number} packet{'s' * (number != 1)} left out, {why}" for why, number in tally.items()
-    ]
+    for why, number in tally.items():
+        tape.notes.append(f"{tape.name}: {number} packet{'s' * (number != 1)} left out, {why}")
     return tape
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import zlib
+from contextlib import suppress
 from os import PathLike, fspath
 from typing import BinaryIO
 
@@ -20,17 +21,17 @@ LARGE = 1 << 20  # a file of at least this many octets is mapped
 CHUNK = 1 << 16
 
 
-def octets(source: Source, notes: list[str]) -> tuple[Octets, str]:
-    """All octets of a capture, unpacked, and the name to call it by."""
-    name = name_of(source)
+def octets(source: Source, name: str, notes: list[str]) -> Octets:
+    """All octets of a capture, unpacked; `name` is what to call it in errors and notes."""
     try:
         raw = _read(source)
     except OSError as error:
         raise LabError(f"cannot read {name}: {error.strerror or error}") from error
-    return (gunzip(raw, name, notes) if raw[:2] == b"\x1f\x8b" else raw), name
+    return gunzip(raw, name, notes) if raw[:2] == b"\x1f\x8b" else raw
 
 
 def name_of(source: Source) -> str:
+    """The path, or the name that a file object bears."""
     if isinstance(source, str | PathLike):
         return fspath(source)
     name = getattr(source, "name", None)
@@ -60,11 +61,22 @@ def gunzip(raw: Octets, name: str, notes: list[str]) -> bytes:
             if not chunk:
                 notes.append(f"{name} is cut short: its compressed data has no end")
                 return b"".join(out)
+            before = member.copy()
             try:
                 out.append(member.decompress(chunk))
             except zlib.error:
+                out.append(_up_to_damage(before, chunk))
                 size = sum(map(len, out))
                 notes.append(f"{name} is damaged: its compression breaks off after {size} octets")
                 return b"".join(out)
         position -= len(member.unused_data)
+    return b"".join(out)
+
+
+def _up_to_damage(member: zlib._Decompress, chunk: bytes) -> bytes:
+    """What a chunk gives before the octet at which its decompression fails."""
+    out: list[bytes] = []
+    with suppress(zlib.error):
+        for i in range(len(chunk)):
+            out.append(member.decompress(chunk[i : i + 1]))
     return b"".join(out)
