@@ -94,9 +94,9 @@ class Tap:
             server=b.address,
             server_port=b_port,
             opened=at,
-            client_name=a.name,
+            client_name=a.name or None,
             client_role=a.role,
-            server_name=b.name,
+            server_name=b.name or None,
             server_role=b.role,
             service=service,
         )
