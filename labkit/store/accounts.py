@@ -160,6 +160,7 @@ class Store:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now = now
         self._accounts: dict[str, Account] = {}
+        self._namesakes: dict[str, list[Account]] = {}  # by local part
         self._uidvalidity = 0
 
     @property
@@ -172,6 +173,8 @@ class Store:
         if address.lower() in self._accounts:
             raise StoreError("ALREADYEXISTS", f"there is a user {address} already")
         account = self._accounts[address.lower()] = Account(self, address, password)
+        local_part = address.lower().rpartition("@")[0]
+        self._namesakes.setdefault(local_part, []).append(account)
         return account
 
     def account(self, address: str) -> Account | None:
@@ -188,11 +191,8 @@ class Store:
         `user` is an address, or its local part when that belongs to one account only.  A user that is
         not there costs the same comparison as a wrong password.
         """
-        account = self.account(user)
-        if account is None:
-            local = user.lower() + "@"
-            named = [each for key, each in self._accounts.items() if key.startswith(local)]
-            account = named[0] if len(named) == 1 else None
+        namesakes = self._namesakes.get(user.lower(), ())
+        account = self.account(user) or (namesakes[0] if len(namesakes) == 1 else None)
         expected = "" if account is None else account.password
         same = hmac.compare_digest(expected.encode(), password.encode())
         return account if same and account is not None else None
