@@ -1,10 +1,10 @@
 """POP3 clients as dialogues: each reads from top to bottom (RFC 1939, 2449, 2595, 5034).
 
-See `labkit.clients.dialogue`.  The small ones (`login`, `list_messages`, `retrieve`) are
-the parts of the large ones (`retrieve_all`); all begin where the one before them ended::
+See `labkit.clients.dialogue`.  The small ones (`greeting`, `login`, `list_messages`, `retrieve`)
+are the parts of the large one, `retrieve_all`; each begins where the one before it ended::
 
     def my_client() -> Dialogue[None]:
-        yield GREETING
+        yield from greeting()
         yield from login("mrose", "secret")
         ...
         yield from leave()
@@ -107,6 +107,11 @@ def _granted(asked: Command, reply: Reply) -> Reply:
 
 
 # ---- The parts of a session ----------------------------------------------------------
+
+
+def greeting() -> Dialogue[Reply]:
+    """What the server says first (RFC 1939 4)."""
+    return (yield from ask(GREETING))
 
 
 def login(user: str, password: str) -> Dialogue[Reply]:
@@ -220,7 +225,7 @@ def retrieve_all(
     certificate gives it; `mechanism` logs in with AUTH instead of USER and PASS.  `pipelined`
     sends all RETRs, and then all DELEs, without waiting in between (RFC 2449 6.6).
     """
-    yield from ask(GREETING)
+    yield from greeting()
     if starttls is not None:
         yield from start_tls(starttls)
     if mechanism is None:

@@ -15,11 +15,11 @@ from labkit.clients.pop3 import (
     Refused,
     ReplyReader,
     Retrieved,
-    ask,
     authenticate,
     capabilities,
     command,
     delete_messages,
+    greeting,
     leave,
     list_messages,
     login,
@@ -268,7 +268,7 @@ def test_a_wrong_password(mrose: Account) -> None:
 
 def test_a_message_that_cannot_be_fetched_leaves_everything(mrose: Account) -> None:
     def greedy() -> Dialogue[None]:
-        yield from ask(GREETING)
+        yield from greeting()
         yield from login("mrose", "secret")
         yield from delete_messages([1])
         yield from retrieve(1)
