@@ -32,6 +32,8 @@ class Element:
     first: bytes = b""
 
 
+LONGEST_TAG = 100
+"""Octets of a tag that is repeated to who sent nonsense behind it."""
 _INITIAL = re.compile(rb"[A-Za-z0-9+/]+={0,2}|=")
 
 Parameters: TypeAlias = tuple[tuple[bytes, bytes | None], ...]
@@ -173,4 +175,4 @@ def write_command(command: Command) -> bytes:
 def find_tag(start: bytes) -> str | None:
     """The tag of a command that may be nonsense behind it, to answer it with; None if it has none."""
     found = el.TAG.match(start)
-    return found.group().decode("ascii") if found else None
+    return found.group().decode("ascii") if found and found.end() <= LONGEST_TAG else None
