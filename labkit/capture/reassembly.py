@@ -70,12 +70,12 @@ def reassemble(segments: Segments, group: Ints, groups: int) -> Pieces:
     """
     import numpy as np
 
-    position, zero, begun = _positions(segments, group, groups)
-    full = np.flatnonzero(segments.length > 0)
+    places = _places(segments, group, groups)
+    full = np.flatnonzero((segments.length > 0) & ~places.stray)
     full = full[_sorting(group[full])]
     work = _Work(
         group[full],
-        position[full],
+        places.position[full],
         segments.length[full],
         segments.at[full],
         segments.time[full],
@@ -84,7 +84,6 @@ def reassemble(segments: Segments, group: Ints, groups: int) -> Pieces:
     )
     _sort_disordered(work)
     _cut_off_before(work)
-    stray = _drop_strays(work)
     _first_copies(work)
     _let_times_ascend(work)
     bounds = np.searchsorted(work.group, np.arange(groups + 1))
@@ -93,10 +92,20 @@ def reassemble(segments: Segments, group: Ints, groups: int) -> Pieces:
     gaps = _holes(work, start)
     end = np.zeros(groups, np.int64)
     np.maximum.at(end, work.group, work.begin + work.length)
-    for stream, missing in _missing_ends(segments, group, position, zero, end):
+    for stream, missing in _missing_ends(segments, group, places, end):
         size = int(before[bounds[stream + 1]] - before[bounds[stream]])
         gaps.setdefault(stream, []).append((size, missing))
-    return Pieces(work.at, work.length, start, work.time, work.frame, bounds, gaps, begun, stray)
+    return Pieces(
+        work.at,
+        work.length,
+        start,
+        work.time,
+        work.frame,
+        bounds,
+        gaps,
+        places.begun,
+        int(places.stray.sum()),
+    )
 
 
 def _sorting(group: Ints) -> Ints:
@@ -108,9 +117,18 @@ def _sorting(group: Ints) -> Ints:
     return order[np.argsort(upper[order], kind="stable")] if upper.any() else order
 
 
-def _positions(segments: Segments, group: Ints, groups: int) -> tuple[Ints, Ints, NDArray[np.bool_]]:
-    """Where each segment's payload begins in its stream; and of each stream, the sequence number
-    of position 0 (-1: unknown) and whether its SYN was captured.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """Where segments stand in their streams."""
+
+    position: Ints  # of each segment, of its first octet of payload; gaps counted
+    stray: NDArray[np.bool_]  # of each segment: it is not part of the stream
+    zero: Ints  # of each stream: the sequence number of position 0, -1 if unknown
+    begun: NDArray[np.bool_]  # of each stream: its SYN was captured
+
+
+def _places(segments: Segments, group: Ints, groups: int) -> _Places:
+    """Unroll the sequence numbers.
 
     Without the SYN, the first octet captured is position 0.  Segments that carry neither
     payload nor SYN nor FIN say nothing, and have position 0.
@@ -122,27 +140,48 @@ def _positions(segments: Segments, group: Ints, groups: int) -> tuple[Ints, Ints
     of = group[counted]
     is_syn = segments.flags[counted] & SYN != 0
     seq = segments.seq[counted] + is_syn  # the SYN takes a number of its own
-    first = np.r_[True, of[1:] != of[:-1]] if len(of) else np.zeros(0, bool)
+    first = np.r_[True, of[1:] != of[:-1]] if len(of) else np.zeros(0, np.bool_)
     # Differences of sequence numbers, modulo 2^32, as numbers with a sign.
     step = np.diff(seq, prepend=seq[:1]).view(np.int32).astype(np.int64)
     step[first] = 0
     unrolled = np.cumsum(step)
     unrolled -= unrolled[np.maximum.accumulate(np.where(first, np.arange(len(of)), 0))]
+    stray = np.zeros(len(segments), np.bool_)
+    for wild in np.unique(of[np.abs(step) > WINDOW]).tolist():
+        its = slice(*np.searchsorted(of, [wild, wild + 1]))
+        unrolled[its], stray[counted[its]] = _unroll(seq[its].tolist())
 
-    base = np.zeros(groups, np.int64)
     begun = np.zeros(groups, np.bool_)
     begun[of[is_syn]] = True
+    base = np.zeros(groups, np.int64)
+    # A lone octet in front may be a keep-alive probe: it repeats the last one before it.
+    telling = ~begun[of] & (unrolled >= -BEHIND)
+    for rows in (telling, telling & (segments.length[counted] > 1)):
+        base[of[rows]] = WINDOW
+        np.minimum.at(base, of[rows], unrolled[rows])
     syns = np.flatnonzero(is_syn)[::-1]  # backwards: the first has the last word
     base[of[syns]] = unrolled[syns]
-    # A lone octet in front may be a keep-alive probe: it repeats the last one before it.
-    early = ~begun[of] & (segments.length[counted] > 1) & (unrolled >= -BEHIND)
-    np.minimum.at(base, of[early], unrolled[early])
+
+    unrolled -= base[of]
+    zero = np.full(groups, -1, np.int64)
+    zero[of[::-1]] = (seq.astype(np.int64) - unrolled)[::-1] & 0xFFFF_FFFF
     position = np.zeros(len(segments), np.int64)
     farthest = (1 << 62) // (groups + 1)  # so that a number for group and position fits into 64 bits
-    position[counted] = np.clip(unrolled - base[of], -farthest, farthest)
-    zero = np.full(groups, -1, np.int64)
-    zero[of] = (seq.astype(np.int64) - (unrolled - base[of])) & 0xFFFF_FFFF
-    return position, zero, begun
+    position[counted] = unrolled.clip(-farthest, farthest)
+    return _Places(position, stray, zero, begun)
+
+
+def _unroll(numbers: list[int]) -> tuple[list[int], list[bool]]:
+    """The positions of one stream's sequence numbers, and which of them no window could hold."""
+    last, position = numbers[0], 0
+    positions, strays = [], []
+    for number in numbers:
+        step = (number - last + 2**31) % 2**32 - 2**31
+        strays.append(abs(step) > WINDOW)
+        if not strays[-1]:
+            last, position = number, position + step
+        positions.append(position)
+    return positions, strays
 
 
 def _sort_disordered(work: _Work) -> None:
@@ -182,20 +221,6 @@ def _reach(work: _Work) -> Ints:
     far = np.maximum.accumulate(end + number * stride)
     reach: Ints = np.maximum(np.r_[0, far[:-1]] - number * stride, 0)
     return reach
-
-
-def _drop_strays(work: _Work) -> int:
-    """Drop what lies beyond a hole that no window could span, and all behind it."""
-    import numpy as np
-
-    far = work.begin - _reach(work) > WINDOW
-    if not far.any():
-        return 0
-    # Sorted by position: whatever follows the first stray of its group is a stray, too.
-    last = np.maximum.accumulate(np.where(far, np.arange(len(work)), -1))
-    stray = (last >= 0) & (work.group[last] == work.group)
-    work.take(~stray)
-    return int(stray.sum())
 
 
 def _first_copies(work: _Work) -> None:
@@ -271,9 +296,7 @@ def _holes(work: _Work, start: Ints) -> dict[int, list[tuple[int, int]]]:
     return holes
 
 
-def _missing_ends(
-    segments: Segments, group: Ints, position: Ints, zero: Ints, end: Ints
-) -> Iterator[tuple[int, int]]:
+def _missing_ends(segments: Segments, group: Ints, places: _Places, end: Ints) -> Iterator[tuple[int, int]]:
     """The groups whose end is missing, and how many octets: a FIN, or the peer's last ACK, lies beyond it."""
     import numpy as np
 
@@ -281,16 +304,16 @@ def _missing_ends(
     acks = np.flatnonzero((segments.flags & (ACK | RST)) == ACK)
     acked = np.full_like(end, -1)
     acked[group[acks] ^ 1] = segments.ack[acks]  # the last has the last word
-    begin = zero.copy()
-    silent = np.flatnonzero((zero < 0) & (acked >= 0))  # only the other direction was captured
+    begin = places.zero.copy()
+    silent = np.flatnonzero((begin < 0) & (acked >= 0))  # only the other direction was captured
     first = np.full_like(end, -1)
     first[group[acks[::-1]] ^ 1] = segments.ack[acks[::-1]]
     begin[silent] = first[silent]
     known = np.flatnonzero(acked >= 0)
     beyond = ((acked - begin - end)[known] & 0xFFFF_FFFF).astype(np.uint32).view(np.int32)
     missing[known] = np.where(beyond > 1, beyond, 0)  # a single one is a FIN that was not captured
-    fins = np.flatnonzero(segments.flags & FIN)
-    missing[group[fins]] = position[fins] + segments.length[fins] - end[group[fins]]
+    fins = np.flatnonzero((segments.flags & FIN != 0) & ~places.stray)
+    missing[group[fins]] = places.position[fins] + segments.length[fins] - end[group[fins]]
     for stream in np.flatnonzero((missing > 0) & (missing <= WINDOW)).tolist():
         yield stream, int(missing[stream])
 

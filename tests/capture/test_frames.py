@@ -164,7 +164,9 @@ def test_a_damaged_gzip_gives_what_comes_before() -> None:
     broken[-6] ^= 0xFF
     found = tape(bytes(broken))
     assert found.packets == 1500
-    assert found.notes == [f"x is damaged: its compression breaks off after {24 + 500 * (3 * 16 + 40 + 48 + 46)} octets"]
+    assert found.notes == [
+        f"x is damaged: its compression breaks off after {24 + 500 * (3 * 16 + 40 + 48 + 46)} octets"
+    ]
 
 
 @pytest.mark.parametrize(
