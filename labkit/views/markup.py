@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from textwrap import dedent
 
 from labkit.views.words import visible
 
+_CODE = "    "  # begins a line of code in prose
 _VOID = frozenset({"br", "circle", "hr", "line", "path", "rect", "col", "use"})
 
 
@@ -46,9 +48,22 @@ def text(words: str) -> Markup:
 
 
 def prose(words: str) -> Markup:
-    """Paragraphs of plain words, in which `…` stands for code."""
-    paragraphs = [part for part in words.strip().split("\n\n") if part.strip()]
-    return join(el("p", _codes(" ".join(part.split()))) for part in paragraphs)
+    """Paragraphs of plain words, in which `…` stands for code; an indented paragraph is code as a whole."""
+    return join(
+        el("pre", dedent(part)) if part.startswith(_CODE) else el("p", _codes(" ".join(part.split())))
+        for part in paragraphs(words)
+    )
+
+
+def paragraphs(words: str) -> list[str]:
+    """What blank lines divide, without the indentation that all lines share."""
+    parts: list[str] = []
+    for part in dedent(words.strip("\n")).rstrip().split("\n\n"):
+        if part.startswith(_CODE) and parts and parts[-1].startswith(_CODE):
+            parts[-1] += f"\n\n{part}"  # an empty line within code
+        elif part.strip():
+            parts.append(part.strip("\n"))
+    return parts
 
 
 def _codes(words: str) -> Markup:

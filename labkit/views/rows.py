@@ -40,6 +40,7 @@ def to_rows(table: Any) -> list[Row]:
     """One table as a list of rows."""
     if hasattr(table, "columns") and hasattr(table, "to_dict"):
         return _from_frame(table)
+    table = getattr(table, "columns", table)  # a table of the lab is its columns
     if isinstance(table, Mapping):
         names = list(table)
         return [_clean(zip(names, values, strict=True)) for values in zip(*table.values(), strict=True)]

@@ -24,3 +24,9 @@ def test_controls_become_visible_but_lines_stay() -> None:
 
 def test_prose_has_paragraphs_and_code() -> None:
     assert prose("One `<b>`\nline.\n\nTwo.") == "<p>One <code>&lt;b&gt;</code> line.</p><p>Two.</p>"
+
+
+def test_an_indented_paragraph_is_code() -> None:
+    assert prose("Try\n\n    a = 1\n      b < 2\n\nthen.") == (
+        "<p>Try</p><pre>a = 1\n  b &lt; 2</pre><p>then.</p>"
+    )

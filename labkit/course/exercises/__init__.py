@@ -1,0 +1,1 @@
+"""The exercises, a module for each notebook (n00_start_here.py belongs to notebook 00)."""

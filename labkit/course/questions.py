@@ -1,0 +1,31 @@
+"""Two questions for each notebook, asked again when a learner comes back."""
+
+from __future__ import annotations
+
+RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
+    "00": (
+        (
+            "Which of the four devices talks SMTP both as a server and as a client?",
+            """The sender's server: it takes the letter from the sender's host, and passes it on to the
+            recipient's server.""",
+        ),
+        (
+            "The line was cut before the 250 after the message. Why were there two copies?",
+            """The receiver had taken the letter; the sender could not know. To send twice is safe, not to
+            send again could lose it, so it sent again (RFC 5321 4.2.5 and 6.1).""",
+        ),
+    ),
+    "01": (
+        (
+            "Why does a host that is online two hours a day need an access protocol?",
+            """SMTP pushes: the sender's side chooses the moment, and the host must be there. POP3 and IMAP
+            pull: the recipient's host chooses the moment, and a server that is always on keeps the mail
+            until then.""",
+        ),
+        (
+            "What if SMTP did the last step too, and the host stayed away for a week?",
+            """The server in front of it would try again and again, give up after four or five days
+            (RFC 5321 4.5.4.1), and return the letter to its sender.""",
+        ),
+    ),
+}

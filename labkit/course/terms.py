@@ -1,0 +1,96 @@
+"""The glossary: the words of the course, what they mean, and where an RFC says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from labkit.errors import LabError
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    term: str
+    meaning: str
+    source: str = ""  # RFC and section
+
+    @property
+    def words(self) -> str:
+        return f"{self.meaning} ({self.source})" if self.source else self.meaning
+
+
+_ALL = """
+access | The last step of a message's way: the recipient's host fetches it from the mailbox on the server, with POP3 or IMAP. | RFC 5598 4.2
+bounce | A message that tells a sender that mail could not be delivered. Its own reverse-path is empty, so that it can never cause another bounce. | RFC 5321 6.1
+capability | Something beyond the basic protocol that a server says it can do: a line of the reply to EHLO, CAPA or CAPABILITY. | RFC 5321 2.2.1
+client | The end that opens the connection and sends commands. A mail server is a client whenever it passes mail on. | RFC 5321 2.3.2
+command | What a client sends to have something done: a verb, often with an argument, ended by CRLF. | RFC 5321 2.3.7
+connection | One TCP connection, from its opening to its end. The lab counts them 0, 1, 2 in order of their first packet. |
+continuation | The server's "go on" in the middle of a command: 334 and 354 in SMTP, a line with + in POP3 and IMAP. | RFC 9051 7.6
+CRLF | The two octets 13 and 10 that end every line of these protocols. One of them alone is not a line end. | RFC 5321 2.3.8
+delivery | The step in which the sender's server hands the message to the recipient's server by SMTP. The tables call it relay. | RFC 5598 4.3
+DNS | The name system. It says, among other things, which hosts take mail for a domain. | RFC 5321 5.1
+domain | The part of an address behind the @: a name in the DNS, whose owner says which hosts take its mail. | RFC 5321 2.3.5
+dot-stuffing | A line of the message that begins with a dot gets a second dot on the wire, so that a line with only a dot can mean the end. | RFC 5321 4.5.2
+EHLO | The client's first command in SMTP: it says its name and asks which extensions the server has. | RFC 5321 4.1.1.1
+enhanced status code | Three numbers such as 5.1.1 behind an SMTP reply code, which say more exactly what happened. | RFC 3463 2
+envelope | The reverse-path and the forward-paths that SMTP carries in MAIL and RCPT. Servers deliver by the envelope; the header may say something else. | RFC 5321 2.3.1
+exchange | One command and its reply. The greeting is exchange 0, a reply without a command. |
+extension | An addition to SMTP that a server offers in its reply to EHLO, such as SIZE or STARTTLS. | RFC 5321 2.2
+flag | A mark on a message in an IMAP mailbox, such as \\Seen or \\Deleted. | RFC 9051 2.3.2
+flaw | Something in captured bytes that breaks a rule. The lab names it in a table and reads on. |
+forward-path | The address in RCPT TO: where the message is to go. One message may have many. | RFC 5321 4.1.1.3
+frame | The bytes that belong together: a line, a line with its literals, or a block that ends with a dot. |
+greeting | What the server says first, before any command: 220, +OK or * OK. | RFC 5321 4.3.1
+header | The fields at the start of a message, up to the first empty line. It is part of the message, not of the envelope. | RFC 5322 2.1
+IMAP | Internet Message Access Protocol: works with mailboxes that stay on the server. | RFC 9051
+literal | In IMAP, a string sent as its length in braces and then exactly so many octets. | RFC 9051 4.3
+mailbox | Where delivered messages rest until somebody reads them; in IMAP one of several folders of an account. | RFC 5321 2.3.11
+maildrop | What POP3 calls the mailbox that a session has locked for itself. | RFC 1939 4
+Message-ID | The field with a name for this one message, unique in the world. | RFC 5322 3.6.4
+MIME | The way to put text in any script, attachments and several parts into a message. | RFC 2045 1
+MX | The DNS record that names a host which takes mail for a domain, with a preference; the lowest number is tried first. | RFC 5321 5.1
+null MX | An MX record with only a dot: this domain takes no mail at all. | RFC 7505 3
+null reverse-path | MAIL FROM:<>, the envelope of a bounce: nobody is to be told when it fails. | RFC 5321 4.5.5
+octet | Eight bits; what everybody else calls a byte. The RFCs prefer the exact word. |
+pipelining | To send several commands without waiting for the reply to each. | RFC 2920 3.1
+POP3 | Post Office Protocol, version 3: fetches the messages of one maildrop and usually deletes them there. | RFC 1939
+port | The number of the service on a host: 25 for relaying, 587 for submission, 110 for POP3, 143 for IMAP. | RFC 6409 3.1
+queue | Where a server keeps the messages it has accepted and not yet passed on. It tries again for days. | RFC 5321 4.5.4.1
+Received | The field that each server puts on top of a message when it takes it: a trace of the way. | RFC 5321 4.4
+record | Octets that one end wrote at once, with the time and the connection: what the lab's tap notes. |
+relay | To take mail for an address somewhere else and pass it on; also the server that does so. | RFC 5321 2.3.10
+reply | The server's answer to a command, with a code or a word that says how it went. | RFC 5321 4.2
+reply code | Three digits that begin an SMTP reply. 2: done, 3: go on, 4: not now, 5: no. | RFC 5321 4.2.1
+reverse-path | The address in MAIL FROM: who is told when the message cannot be delivered. | RFC 5321 4.1.1.2
+round trip | The time from sending a command to having its reply: there and back again. |
+server | The end that waits for connections and answers commands. | RFC 5321 2.3.2
+session | All that client and server say to each other on one connection. | RFC 5321 3.1
+SMTP | Simple Mail Transfer Protocol: pushes a message towards its recipient, one server at a time. | RFC 5321
+STARTTLS | The command after which both ends continue the same connection under TLS. POP3 calls it STLS. | RFC 3207 4
+state | What a connection has been through, as far as it decides which command may come next. | RFC 1939 3
+submission | The step in which the sender's host hands a new message to the sender's own server, after logging in. | RFC 6409 3
+tag | The word that an IMAP client puts before a command and the server repeats in its final reply. | RFC 9051 2.2.1
+TLS | Transport Layer Security: the connection between two hosts is encrypted. Each server on the way still reads the message. | RFC 8314 3
+transaction | In SMTP, MAIL, one or more RCPT, DATA and the message: one message sent. | RFC 5321 3.3
+UID | A number that names a message in an IMAP mailbox for good; sequence numbers change when others are deleted. | RFC 9051 2.3.1.1
+untagged response | What an IMAP server tells without being the final reply to a command: it begins with *. | RFC 9051 2.2.2
+verb | The first word of a command: MAIL, RETR, FETCH. |
+"""  # noqa: E501
+
+TERMS = tuple(Term(*(part.strip() for part in line.split("|"))) for line in _ALL.strip().splitlines())
+"""In the order of the alphabet."""
+
+
+def look_up(term: str) -> Term:
+    """The entry for a term, in any case, singular or plural; raises LabError with the nearest ones."""
+    by_name = {entry.term.lower(): entry for entry in TERMS}
+    wanted = " ".join(str(term).lower().split())
+    single = wanted.removesuffix("s")
+    for form in (wanted, single, single.removesuffix("e"), single.removesuffix("ie") + "y"):
+        for spelt in (form, form.replace(" ", "-")):
+            if spelt in by_name:
+                return by_name[spelt]
+    near = [by_name[name].term for name in get_close_matches(wanted, by_name, n=3)]
+    hint = f"; did you mean {' or '.join(near)}?" if near else "; glossary() lists all entries"
+    raise LabError(f"the glossary has no entry {term!r}{hint}")
