@@ -5,5 +5,5 @@ mailbox.py   one mailbox: messages with UIDs, flags and MODSEQ
 changes.py   what each open session sees of a mailbox, and has yet to be told
 files.py     messages out of .eml, mbox and Maildir, for a store that begins with mail in it
 
-In memory, without I/O and without a clock of its own: `Store(now)` is told the time.
+The store itself is in memory, without I/O or a clock of its own: `Store(now)` is told the time.
 """
