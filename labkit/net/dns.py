@@ -68,7 +68,7 @@ class Names:
                 value = " ".join(
                     f'"{_escape(value[i : i + 255])}"' for i in range(0, max(1, len(value)), 255)
                 )
-            rrset.add(dns.rdata.from_text(dns.rdataclass.IN, rdtype, value, origin=dns.name.root), ttl)
+            rrset.add(dns.rdata.from_text(dns.rdataclass.IN, rdtype, value, dns.name.root, False), ttl)
 
     def remove(self, name: str, kind: str | None = None) -> None:
         """Forget the records of a name, or only those of one type."""

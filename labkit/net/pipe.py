@@ -215,15 +215,22 @@ class End(_FlowControlMixin, Wire):
                 self._verdict.hold = round(seconds * SECOND)
             case Throttle(bits_per_second):
                 self._verdict.ns_per_octet = ns_per_octet(bits_per_second)
-            case Rewrite(other):
-                return other or None
+            case Rewrite(other) if other:
+                return other
+            case Rewrite():
+                self._note_lost(data)
+                return None
             case Cut() | Refuse():
-                layer: Layer = "inside" if self.inside else "plain"
-                now = self._medium.microseconds()
-                self.tap.add(Record(self.connection.number, now, None, self.side, data, layer))
+                self._note_lost(data)
                 self.cut("cut" if isinstance(verdict, Cut) else "reset")
                 return None
         return data
+
+    def _note_lost(self, data: bytes) -> None:
+        layer: Layer = "inside" if self.inside else "plain"
+        self.tap.add(
+            Record(self.connection.number, self._medium.microseconds(), None, self.side, data, layer)
+        )
 
     # Octets on their way out
 

@@ -81,24 +81,23 @@ class RealEnd(Wire):
             way.pass_on(0, partial(self._note, data, layer, sender, go))
             return
         seconds = 0.0
-        match judge(self.faults, Event(self.connection, sender, data, microseconds())):
+        verdict = judge(self.faults, Event(self.connection, sender, data, microseconds()))
+        match verdict:
             case Hold(hold):
                 seconds = hold
             case Throttle(bits_per_second):
                 seconds = 8 * len(data) / bits_per_second
-            case Rewrite(other):
+            case Rewrite(other) if other:
                 data = other
-            case (Cut() | Refuse()) as verdict:
-                now = microseconds()
-                self.tap.add(Record(self.connection.number, now, None, sender, data, layer))
-                self.note_end("cut" if isinstance(verdict, Cut) else "reset", None)
-                self._abort()
+            case Rewrite() | Cut() | Refuse():
+                self.tap.add(Record(self.connection.number, microseconds(), None, sender, data, layer))
+                if not isinstance(verdict, Rewrite):
+                    self.note_end("cut" if isinstance(verdict, Cut) else "reset", None)
+                    self._abort()
                 return
         way.pass_on(seconds, partial(self._note, data, layer, sender, go))
 
     def _note(self, data: bytes, layer: Layer, sender: Side, go: Pass) -> None:
-        if not data:
-            return
         if self._listens:
             now = microseconds()
             self.tap.add(Record(self.connection.number, now, now, sender, data, layer))
