@@ -1,0 +1,9 @@
+"""The four devices and the internet between them.
+
+devices.py   the sender's and the recipient's hosts and servers
+relay.py     where mail goes next: MX choice, queue, retries, bounces
+journey.py   one message through all of it, told in five steps
+faults.py    what can go wrong on the way, in mail's words
+serve.py     the servers on real ports
+world.py     World: domains, users, the clock, and everything that was seen
+"""

@@ -1,0 +1,208 @@
+"""Relaying: where a message goes next, and what is tried until it is there.
+
+Which hosts take a domain's mail: RFC 5321 5.1, RFC 7505 (null MX).  Queue, retries and
+giving up: RFC 5321 4.5.4.1.  Who is told: RFC 5321 6.1, with a plain text in place of
+the report of RFC 3464.  A message that could not be delivered is never lost in silence,
+unless it is itself such a notice (its reverse-path is null).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from labkit.clients import smtp
+from labkit.clients.dialogue import DialogueSession
+from labkit.errors import LabError
+from labkit.grammar.smtp import Reply
+from labkit.message.compose import compose
+from labkit.message.fields import new_message_id
+from labkit.net import dns
+from labkit.net.driver import converse
+from labkit.servers.smtp_policy import Envelope
+
+if TYPE_CHECKING:
+    from labkit.net.network import Host, Network
+    from labkit.servers.site import Site
+
+MINUTE = 60.0
+RETRY_AFTER: tuple[float, ...] = (30 * MINUTE, 30 * MINUTE, 60 * MINUTE, 120 * MINUTE, *(240 * MINUTE,) * 29)
+"""Seconds from one attempt to the next, five days in all (RFC 5321 4.5.4.1)."""
+SMTP_PORT = 25
+
+
+class Outcome(NamedTuple):
+    """What became of one recipient in one attempt."""
+
+    kind: str  # "ok", "temporary" or "permanent", as in the tables
+    text: str  # the reply, or why there was none
+
+
+@dataclass(slots=True)
+class Queued:
+    """A message in the queue, and the recipients at one domain who still wait for it."""
+
+    envelope: Envelope
+    domain: str
+    pending: list[str]
+    since: datetime
+    attempts: int = 0
+    next_attempt: datetime | None = None
+    last: dict[str, Outcome] = field(default_factory=dict)
+
+
+class Relay:
+    """The queue of one host.
+
+    `names` is the address of the name server it asks.  `give_up` is told of recipients that
+    will never be reached, each with the last word heard about it.  `draw` puts hosts of
+    equal preference in an order (RFC 5321 5.1 asks for a random one).
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        host: Host,
+        *,
+        names: str,
+        give_up: Callable[[Queued, Mapping[str, str]], Awaitable[None]],
+        draw: Callable[[Sequence[str]], list[str]] = list,
+        retry_after: Sequence[float] = RETRY_AFTER,
+    ) -> None:
+        self.queue: list[Queued] = []
+        self.retry_after = tuple(retry_after)
+        self._network = network
+        self._host = host
+        self._names = names
+        self._give_up = give_up
+        self._draw = draw
+        self._tasks: dict[asyncio.Task[None], None] = {}
+
+    def enqueue(self, envelope: Envelope) -> None:
+        """Take the message over: from now on it is this host's to deliver or to return."""
+        domains: dict[str, list[str]] = {}
+        for path in envelope.forward_paths:
+            domains.setdefault(path.rpartition("@")[2].lower(), []).append(path)
+        for domain, paths in domains.items():
+            queued = Queued(envelope, domain, paths, since=self._network.now())
+            self.queue.append(queued)
+            task = self._network.spawn(self._carry(queued))
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
+
+    async def done(self) -> None:
+        """Wait until the queue is empty."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+    async def _carry(self, queued: Queued) -> None:
+        """Try, wait, and try again, until every recipient is served or given up."""
+        try:
+            for pause in (*self.retry_after, None):
+                queued.attempts += 1
+                queued.last |= await self._attempt(queued)
+                last = queued.last
+                failed = {path: last[path].text for path in queued.pending if last[path].kind == "permanent"}
+                queued.pending = [path for path in queued.pending if last[path].kind == "temporary"]
+                if pause is None:
+                    failed |= {path: f"given up: {last[path].text}" for path in queued.pending}
+                    queued.pending = []
+                if failed:
+                    await self._give_up(queued, failed)
+                if not queued.pending or pause is None:
+                    return
+                queued.next_attempt = self._network.now() + timedelta(seconds=pause)
+                await asyncio.sleep(pause)
+        finally:
+            self.queue.remove(queued)
+
+    async def _attempt(self, queued: Queued) -> dict[str, Outcome]:
+        """One attempt: the hosts in order, until one of them has spoken about every recipient."""
+        try:
+            hosts = await self._mail_hosts(queued.domain)
+        except (dns.NameNotFound, dns.NoAnswer, dns.NullMX) as error:
+            return dict.fromkeys(queued.pending, Outcome("permanent", str(error)))
+        except LabError as error:
+            return dict.fromkeys(queued.pending, Outcome("temporary", str(error)))
+        outcomes = dict.fromkeys(queued.pending, Outcome("permanent", f"mail for {queued.domain} ends here"))
+        waiting = queued.pending
+        for name in hosts:
+            outcomes |= await self._offer(queued.envelope, waiting, name)
+            waiting = [path for path in waiting if outcomes[path].kind == "temporary"]
+            if not waiting:
+                break
+        return outcomes
+
+    async def _mail_hosts(self, domain: str) -> list[str]:
+        """The domain's mail hosts in the order in which to try them (RFC 5321 5.1).
+
+        If this host is one of them, only those more preferred than itself count: mail goes uphill.
+        """
+        found = await dns.mail_hosts(self._network, self._host, self._names, domain)
+        own = [each.preference for each in found if each.name.lower() == self._host.name.lower()]
+        better = [each for each in found if not own or each.preference < min(own)]
+        alike = groupby(better, key=lambda each: each.preference)
+        return [name for _, group in alike for name in self._draw([each.name for each in group])]
+
+    async def _offer(self, envelope: Envelope, paths: Sequence[str], name: str) -> dict[str, Outcome]:
+        """Offer the message to one host, at each of its addresses until one answers."""
+        outcome = Outcome("temporary", f"{name} has no address")
+        try:
+            addresses = await dns.resolve(self._network, self._host, self._names, name, "A")
+        except LabError as error:
+            return dict.fromkeys(paths, Outcome("temporary", str(error)))
+        for address in addresses:
+            session = DialogueSession(
+                smtp.relay(
+                    self._host.name,
+                    envelope.reverse_path,
+                    paths,
+                    envelope.data,
+                    smtputf8=envelope.smtputf8,
+                )
+            )
+            session.idle_timeout = 5 * MINUTE  # RFC 5321 4.5.3.2
+            try:
+                replies = await converse(self._network, self._host, address, SMTP_PORT, session)
+            except (OSError, LabError) as error:
+                outcome = Outcome("temporary", f"{name} [{address}]: {error}")
+                continue
+            return {path: _judge(reply) for path, reply in replies.items()}
+        return dict.fromkeys(paths, outcome)
+
+
+def _judge(reply: Reply) -> Outcome:
+    kinds = {2: "ok", 4: "temporary", 5: "permanent"}
+    return Outcome(kinds.get(reply.kind, "permanent"), str(reply))
+
+
+def bounce(site: Site, envelope: Envelope, failures: Mapping[str, str]) -> Envelope:
+    """The notice that tells a sender who will not get the message, and why (RFC 5321 6.1, 3.6.3).
+
+    Its own reverse-path is null, so that a notice can never cause another.
+    """
+    header = envelope.data.partition(b"\r\n\r\n")[0].decode("utf-8", "backslashreplace")
+    reasons = "\n\n".join(f"<{path}>:\n    {_indented(reason)}" for path, reason in failures.items())
+    text = (
+        f"This is the mail server of {site.hostname}.\n\n"
+        f"Your message could not be delivered to these recipients:\n\n{reasons}\n\n"
+        f"The header of your message:\n\n    {_indented(header)}\n"
+    )
+    notice = compose(
+        sender=f"MAILER-DAEMON@{site.hostname}",
+        to=[envelope.reverse_path],
+        subject="Undelivered mail returned to sender",
+        text=text,
+        date=site.now(),
+        message_id=new_message_id(site.token, site.hostname),
+        extra=[("Auto-Submitted", "auto-replied")],  # RFC 3834 5
+    )
+    return Envelope("", (envelope.reverse_path,), notice, site.token(10))
+
+
+def _indented(text: str) -> str:
+    return "\n    ".join(text.splitlines())

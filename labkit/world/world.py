@@ -1,0 +1,247 @@
+"""World: a small internet with mail in it.
+
+    world = World(seed=0)
+    alice, bob = world.user("alice@example.com"), world.user("bob@example.org")
+    alice.submit(alice.compose(to=bob, subject="Hello", text="Hello, Bob."))
+    world.settle()
+    bob.retrieve("imap")
+    world.capture.exchanges
+
+A world begins with two domains, example.com and example.org, each with a mail server;
+users and other domains come as they are asked for.  What is drawn by lot (ids, boundaries, the
+order of equal MX hosts) comes from the seed; on real ports, from the operating system.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import ssl
+import string
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
+
+from labkit.clients.dialogue import Dialogue, DialogueSession
+from labkit.errors import LabError
+from labkit.message.address import parse_mailbox
+from labkit.net.dns import Names
+from labkit.net.driver import converse
+from labkit.net.session import Session
+from labkit.servers.imap.session import ImapSession
+from labkit.servers.pop3 import Pop3Session
+from labkit.servers.site import Site
+from labkit.world.devices import Device, MailServer, UserHost
+
+if TYPE_CHECKING:
+    from labkit.capture.tape import Tape
+    from labkit.net.faults import Rule
+    from labkit.net.network import Host, Network
+    from labkit.net.tls import Authority
+    from labkit.tables import Capture
+
+T = TypeVar("T")
+MakeSession = Callable[[Site], Session]
+ALPHABET = string.digits + string.ascii_lowercase
+DOMAINS = ("example.com", "example.org")
+
+
+class World:
+    """Domains, users, servers, names and a clock, on one network.
+
+    `network` is "simulated" (in memory, virtual time, the same octets for the same seed),
+    "loopback" (real TCP on 127.0.0.1), or a network of one's own making.  `pop3` and `imap` make
+    the sessions of those servers from a `Site`: give a server of your own in place of ours.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        network: Literal["simulated", "loopback"] | Network = "simulated",
+        *,
+        domains: Sequence[str] = DOMAINS,
+        pop3: MakeSession = Pop3Session,
+        imap: MakeSession = ImapSession,
+    ) -> None:
+        self.seed = seed
+        self.pop3 = pop3
+        self.imap = imap
+        self.network = _network(network) if isinstance(network, str) else network
+        self.users: dict[str, UserHost] = {}
+        self.servers: dict[str, MailServer] = {}
+        self._random = random.Random(f"labkit {seed}")
+        self._is_simulated = network == "simulated"
+        self._authority: Authority | None = None
+        self._tape: Tape | None = None
+        self.names = Names()
+        self.name_server = self.network.host("ns.example.net")
+        self.network.answer(self.name_server, 53, self.names.answer, service="dns")
+        for domain in domains:
+            self.domain(domain)
+
+    # Domains and users
+
+    def domain(
+        self,
+        name: str,
+        *,
+        server: str | None = None,
+        preference: int = 10,
+        services: Collection[str] | None = None,
+    ) -> MailServer:
+        """The server of a domain; made, with an MX record, when the domain is first named.
+
+        `server` names the host, mail.DOMAIN otherwise; a domain gets several by further
+        calls, and the lowest `preference` is tried first.  `services` are those the host listens
+        for, all of them by default.
+        """
+        host = server or f"mail.{name}"
+        if host not in self.servers:
+            made = self.servers[host] = MailServer(self, self._host(host))
+            self.run(made.open(services))
+        found = self.servers[host]
+        if name not in found.domains:
+            found.domains.append(name)
+            self.names.add(name, "MX", f"{preference} {host}.")
+        return found
+
+    def user(self, address: str, *, password: str | None = None, host: str | None = None) -> UserHost:
+        """The host of a user; user, mailbox and host (LOCAL-pc.DOMAIN) are made when first named.
+
+        The password is "secret-" and the local part unless it is given.
+        """
+        key = address.lower()
+        if key not in self.users:
+            mailbox = parse_mailbox(address)
+            server = self._server_of(mailbox.domain)
+            password = password or f"secret-{mailbox.local}"
+            server.store.add_user(address, password)
+            pc = self._host(host or f"{mailbox.local}-pc.{mailbox.domain}".lower())
+            self.users[key] = UserHost(self, pc, address, password, server)
+        return self.users[key]
+
+    def always_on(self, address: str, *, host: str | None = None) -> MailServer:
+        """A recipient whose own host is always on and runs SMTP: it needs no access protocol.
+
+        The host, LOCAL.DOMAIN unless named, is the domain's mail host; its user reads the
+        mailbox where it lies (`server.read(address)`).
+        """
+        mailbox = parse_mailbox(address)
+        server = self.domain(mailbox.domain, server=host or f"{mailbox.local}.{mailbox.domain}")
+        server.host.role = "recipient's host"
+        server.store.add_user(address, f"secret-{mailbox.local}")
+        return server
+
+    def _server_of(self, domain: str) -> MailServer:
+        for server in self.servers.values():
+            if domain.lower() in server.domains:
+                return server
+        return self.domain(domain.lower())
+
+    def _host(self, name: str) -> Host:
+        host = self.network.host(name)
+        self.names.add(name, "A", host.address)
+        return host
+
+    # Time
+
+    def now(self) -> datetime:
+        """The world's clock, UTC."""
+        return self.network.now()
+
+    def run(self, awaitable: Awaitable[T], *, timeout: float | None = None) -> T:
+        """Wait for anything of the world's; its clock goes on meanwhile."""
+        return self.network.run(awaitable, timeout=timeout)
+
+    def wait(self, seconds: float) -> None:
+        """Let this much time pass."""
+        self.network.wait(seconds)
+
+    def settle(self, *, timeout: float | None = None) -> None:
+        """Wait until no server has anything in its queue: all is delivered or returned."""
+        self.run(self._settled(), timeout=timeout)
+
+    async def _settled(self) -> None:
+        while waiting := [server.relay for server in self.servers.values() if server.relay.queue]:
+            for relay in waiting:
+                await relay.done()
+
+    # What the devices need
+
+    def token(self, length: int) -> str:
+        """So many characters of [0-9a-z], never the same twice."""
+        if self._is_simulated:
+            return "".join(self._random.choices(ALPHABET, k=length))
+        return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+    def shuffled(self, names: Sequence[str]) -> list[str]:
+        """The names in a random order."""
+        return self._random.sample(names, len(names))
+
+    @property
+    def authority(self) -> Authority:
+        """The certificate authority that all hosts trust; its keys are made when first needed."""
+        if self._authority is None:
+            from labkit.net.tls import Authority
+
+            self._authority = Authority()
+        return self._authority
+
+    def trust(self) -> ssl.SSLContext:
+        """What a client of this world trusts."""
+        return self.authority.client_context()
+
+    async def converse(self, client: Device, server: MailServer, service: str, dialogue: Dialogue[T]) -> T:
+        """Hold a dialogue between a host and one of a server's ports; returns its result."""
+        address, port = server.endpoint(service)
+        session: DialogueSession[T] = DialogueSession(dialogue)
+        result: T = await converse(self.network, client.host, address, port, session, trust=self.trust)
+        return result
+
+    # Faults, and what was seen
+
+    @contextmanager
+    def fault(self, rule: Rule) -> Iterator[None]:
+        """While in this block, the rule is asked about everything that is sent."""
+        self.network.faults.append(rule)
+        try:
+            yield
+        finally:
+            self.network.faults.remove(rule)
+
+    @property
+    def capture(self) -> Capture:
+        """Everything seen so far, as tables."""
+        from labkit.capture.tape import Tape
+        from labkit.tables import Capture
+
+        if self._tape is None:
+            self._tape = Tape.from_tap(self.network.tap, name="lab")
+        self._tape.follow()
+        return Capture(self._tape)
+
+    def close(self) -> None:
+        """End the world: its connections break, its ports are free again."""
+        self.network.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<World seed={self.seed}: {', '.join(self.servers)}; {self.now():%Y-%m-%d %H:%M:%S} UTC>"
+
+
+def _network(name: str) -> Network:
+    if name == "simulated":
+        from labkit.net.simulated import SimulatedNetwork
+
+        return SimulatedNetwork()
+    if name == "loopback":
+        from labkit.net.loopback import LoopbackNetwork
+
+        return LoopbackNetwork()
+    raise LabError(f"there is no network {name!r}: choose simulated or loopback")
