@@ -1,1 +1,64 @@
-"""labkit: an e-mail laboratory in a notebook."""
+"""labkit: an e-mail laboratory in a notebook.
+
+    from labkit import World
+
+A room imports only rooms above it in this list:
+
+    errors      what labkit raises on purpose
+    standards   capabilities, RFC sections, commands, reply codes: pure data
+    message     what is carried: addresses, header fields, MIME
+    grammar     octets <-> values, one frame at a time
+    states      which verb may come when, as tables
+    store       where mail rests
+    net         how octets travel: the two networks, the clock, DNS, TLS, faults, the tap
+    capture     what was seen: tapes, pcap
+    dissect     what it meant: records -> exchanges
+    tables      Capture: the DataFrames
+    servers     SMTP (on aiosmtpd), POP3, IMAP
+    clients     the same three as dialogues, the standard library's clients, a console
+    world       the four devices, the relay, the journey, real ports
+    views       tables -> text, SVG, HTML; widgets
+    course      exercises, hints, progress, glossary
+
+A protocol is found by its name in every room: `labkit/*/pop3.py` is the whole of POP3.
+What a notebook needs stands here too, and is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labkit.course import glossary as glossary
+    from labkit.errors import LabError as LabError
+    from labkit.errors import ProtocolError as ProtocolError
+    from labkit.errors import Stalled as Stalled
+    from labkit.tables import Capture as Capture
+    from labkit.tables import read_capture as read_capture
+    from labkit.world.journey import travel as travel
+    from labkit.world.world import World as World
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Capture": "labkit.tables",
+    "LabError": "labkit.errors",
+    "ProtocolError": "labkit.errors",
+    "Stalled": "labkit.errors",
+    "World": "labkit.world.world",
+    "glossary": "labkit.course",
+    "read_capture": "labkit.tables",
+    "travel": "labkit.world.journey",
+}
+__all__ = ["Capture", "LabError", "ProtocolError", "Stalled", "World", "glossary", "read_capture", "travel"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -166,11 +166,14 @@ class UserHost(Device):
         starttls: bool = False,
     ) -> list[bytes]:
         """Fetch what rests in this user's mailbox, oldest first."""
-        retrieve_all: Callable[..., Dialogue[list[pop3.Retrieved]] | Dialogue[list[imap.Retrieved]]]
-        retrieve_all = {"pop3": pop3.retrieve_all, "imap": imap.retrieve_all}[protocol]
-        dialogue = retrieve_all(
-            self.address, self.password, delete=delete, starttls=self.server.name if starttls else None
-        )
+        tls = self.server.name if starttls else None
+        dialogue: Dialogue[Any]
+        if protocol == "pop3":
+            dialogue = pop3.retrieve_all(self.address, self.password, delete=delete, starttls=tls)
+        elif protocol == "imap":
+            dialogue = imap.retrieve_all(self.address, self.password, delete=delete, starttls=tls)
+        else:
+            raise LabError(f"mail cannot be retrieved by {protocol!r}: choose pop3 or imap")
         found = await self.world.converse(self, self.server, protocol, dialogue)
         return [message.data for message in found]
 

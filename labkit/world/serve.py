@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.message.address import parse_mailbox
-from labkit.net.loopback import LOCALHOST, LoopbackNetwork
+from labkit.net.loopback import LoopbackNetwork
+from labkit.net.tcp import LOCALHOST
 from labkit.world.world import World
 
 if TYPE_CHECKING:
