@@ -96,6 +96,7 @@ class Network(Protocol):
 
     tap: Tap
     faults: list[Rule]
+    hosts: Hosts
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...

@@ -1,4 +1,4 @@
-"""A simulated network with one mail host on it, for tests of servers and clients."""
+"""A network, simulated unless another is given, with one mail host on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Self
 from support.wire import Wire
 
 from labkit import standards
-from labkit.net.network import Host
+from labkit.net.network import Host, Network
 from labkit.net.session import Session
 from labkit.net.simulated import SimulatedNetwork
 from labkit.net.tls import Authority
@@ -33,8 +33,9 @@ class Office:
         domains: Iterable[str] = ("example.org",),
         users: Iterable[tuple[str, str]] = (("bob@example.org", "secret"),),
         tls: bool = True,
+        network: Network | None = None,
     ) -> None:
-        self.network = SimulatedNetwork()
+        self.network: Any = network or SimulatedNetwork()
         self.host = self.network.host(hostname)
         self.domains = frozenset(domains)
         self.store = Store(self.network.now)
