@@ -61,6 +61,17 @@ class Line:
         return self.free - round(octets * self.link.ns_per_octet)
 
 
+@dataclass(eq=False, slots=True)
+class Chunk:
+    """Octets written at once, or (None) the end of the stream; and what the fault rules said of them."""
+
+    data: bytes | None
+    records: list[int]  # where the tap has noted them
+    hold: int = 0
+    ns_per_octet: float | None = None
+    lost: bool = False
+
+
 def ns_per_octet(bits_per_second: float) -> float:
     return 8 * SECOND / bits_per_second
 

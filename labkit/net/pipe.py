@@ -14,29 +14,17 @@ from asyncio.sslproto import SSLProtocol
 from asyncio.transports import _FlowControlMixin
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from labkit.net.clock import SECOND, VirtualLoop
 from labkit.net.faults import Cut, Event, Hold, Refuse, Rewrite, Rule, Throttle, judge
-from labkit.net.link import STARTED, Line, Link, charged_octets, ns_per_octet
+from labkit.net.link import STARTED, Chunk, Line, Link, charged_octets, ns_per_octet
 from labkit.net.network import Host
 from labkit.net.tap import Connection, Ending, Layer, Record, Side, Tap
 from labkit.net.wire import Pass, Wire, application, feeder
 
 WINDOW = 256 * 1024
 """Octets that may be under way or unread at the other end before the writer is held."""
-
-
-@dataclass(eq=False, slots=True)
-class _Chunk:
-    """Octets written at once, or (None) the end of the stream."""
-
-    data: bytes | None
-    records: list[int]
-    hold: int = 0
-    ns_per_octet: float | None = None
-    lost: bool = False
 
 
 class Medium(Protocol):
@@ -85,12 +73,12 @@ class End(_FlowControlMixin, Wire):
         self._ended = False  # the end of the stream is on its way
         self._over = False  # connection_lost is called or about to be
         self._flying = 0  # octets on their way or unread at the other end
-        self._coming: deque[_Chunk] = deque()  # on their way to this end
-        self._unread: deque[_Chunk] = deque()
-        self._unsent: deque[_Chunk] = deque()
+        self._coming: deque[Chunk] = deque()  # on their way to this end
+        self._unread: deque[Chunk] = deque()
+        self._unsent: deque[Chunk] = deque()
         self._unsent_octets = 0
         self._inside_records: list[int] = []  # plaintext whose ciphertext has not been written yet
-        self._verdict = _Chunk(None, [])  # what the rules say of the next chunk
+        self._verdict = Chunk(None, [])  # what the rules say of the next chunk
 
     @classmethod
     def pair(
@@ -143,7 +131,7 @@ class End(_FlowControlMixin, Wire):
     def write_eof(self) -> None:
         if not self._ended:
             self._ended = True
-            self._put(_Chunk(None, []))
+            self._put(Chunk(None, []))
 
     def is_closing(self) -> bool:
         return self._closing
@@ -235,12 +223,12 @@ class End(_FlowControlMixin, Wire):
     # Octets on their way out
 
     def _write(self, data: bytes) -> None:
-        chunk, self._verdict = self._verdict, _Chunk(None, [])
+        chunk, self._verdict = self._verdict, Chunk(None, [])
         chunk.data = data
         self._put(chunk)
         self._pause_if_full()
 
-    def _put(self, chunk: _Chunk) -> None:
+    def _put(self, chunk: Chunk) -> None:
         """Send a chunk off, or keep it while the other end's window is full."""
         arrival: int | None = None
         if self._unsent or self._flying >= WINDOW:
@@ -258,7 +246,7 @@ class End(_FlowControlMixin, Wire):
         record = Record(self.connection.number, sent, arrival, self.side, chunk.data, self.layer)
         chunk.records.append(self.tap.add(record))
 
-    def _launch(self, chunk: _Chunk) -> int:
+    def _launch(self, chunk: Chunk) -> int:
         octets = 0
         if chunk.data is not None:
             self._flying += len(chunk.data)
@@ -300,7 +288,7 @@ class End(_FlowControlMixin, Wire):
 
     # Octets on their way in
 
-    def _arrive(self, chunk: _Chunk) -> None:
+    def _arrive(self, chunk: Chunk) -> None:
         if chunk.lost:
             return
         self._coming.popleft()
@@ -318,7 +306,7 @@ class End(_FlowControlMixin, Wire):
         while self._unread and self._reading:
             self._read(self._unread.popleft())
 
-    def _read(self, chunk: _Chunk) -> None:
+    def _read(self, chunk: Chunk) -> None:
         try:
             if chunk.data is None:
                 if not self._protocol.eof_received():

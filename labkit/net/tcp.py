@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from labkit.net.faults import Cut, Event, Hold, Refuse, Rewrite, Rule, Throttle, judge
+from labkit.net.faults import PASS, Cut, Event, Hold, Refuse, Rewrite, Rule, Throttle, judge
 from labkit.net.network import Host
 from labkit.net.tap import Connection, Ending, Layer, Record, Side, Tap
 from labkit.net.wire import Pass, Relay, Wire
@@ -30,16 +30,21 @@ class _Way:
     """One direction; what must wait leaves in order."""
 
     def __init__(self) -> None:
+        self.held = 0
         self._free = 0.0
 
     def pass_on(self, seconds: float, action: Callable[[], None]) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if not seconds and self._free <= now:
+        if not seconds and not self.held:
             action()
             return
-        self._free = max(now + seconds, self._free + _AFTER)
-        loop.call_at(self._free, action)
+        loop = asyncio.get_running_loop()
+        self.held += 1
+        self._free = max(loop.time() + seconds, self._free + _AFTER)
+        loop.call_at(self._free, self._release, action)
+
+    def _release(self, action: Callable[[], None]) -> None:
+        self.held -= 1
+        action()
 
 
 class RealEnd(Wire):
@@ -69,19 +74,22 @@ class RealEnd(Wire):
         self._abort = abort
 
     def send(self, data: bytes, layer: Layer, write: Pass) -> None:
-        self._carry(data, layer, self.side, self._out, write, asked=layer != "tls")
+        if self.faults or self._out.held:
+            self._carry(data, layer, self.side, self._out, write, asked=layer != "tls")
+        else:
+            self._note(data, layer, self.side, write)
 
     def take(self, data: bytes, layer: Layer, deliver: Pass) -> None:
-        self._carry(data, layer, self.other, self._in, deliver, asked=self._alone and layer != "tls")
+        if self.faults or self._in.held:
+            self._carry(data, layer, self.other, self._in, deliver, asked=self._alone and layer != "tls")
+        else:
+            self._note(data, layer, self.other, deliver)
 
     def _carry(self, data: bytes, layer: Layer, sender: Side, way: _Way, go: Pass, asked: bool) -> None:
-        if layer == "plain":
-            self.spoken = True
-        if not self.faults or not asked:
-            way.pass_on(0, partial(self._note, data, layer, sender, go))
-            return
+        """The long way, by the rules and behind what is held."""
         seconds = 0.0
-        verdict = judge(self.faults, Event(self.connection, sender, data, microseconds()))
+        event = Event(self.connection, sender, data, microseconds())
+        verdict = judge(self.faults, event) if asked else PASS
         match verdict:
             case Hold(hold):
                 seconds = hold
@@ -98,6 +106,8 @@ class RealEnd(Wire):
         way.pass_on(seconds, partial(self._note, data, layer, sender, go))
 
     def _note(self, data: bytes, layer: Layer, sender: Side, go: Pass) -> None:
+        if layer == "plain":
+            self.spoken = True
         if self._listens:
             now = microseconds()
             self.tap.add(Record(self.connection.number, now, now, sender, data, layer))
