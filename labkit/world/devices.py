@@ -174,7 +174,7 @@ class UserHost(Device):
             dialogue = imap.retrieve_all(self.address, self.password, delete=delete, starttls=tls)
         else:
             raise LabError(f"mail cannot be retrieved by {protocol!r}: choose pop3 or imap")
-        found = await self.world.converse(self, self.server, protocol, dialogue)
+        found: list[Any] = await self.world.converse(self, self.server, protocol, dialogue)
         return [message.data for message in found]
 
     def smtplib(self) -> stdlib.SMTP:
