@@ -1,5 +1,17 @@
 """What was seen: a tape of every connection, whether it came off the wire of a lab or out of a file.
 
-stream.py      one direction: contiguous octets, and when each of them was seen
-tape.py        the flows of a capture; follows a live tap as it grows
+stream.py         one direction: contiguous octets, and when each of them was seen
+tape.py           the flows of a capture; follows a live tap as it grows
+pcap.py           read a capture file into a tape, write a tape as one
+
+Under `pcap.read`, from the file upwards, in columns:
+source.py         a path, file object or gzip file as octets
+frames.py         the packets in them: classic pcap; pcapng.py, the newer format
+packets.py        link, IP and transport headers; fragments.py, IP fragments
+conversations.py  whose packets are whose, and who is the client
+reassembly.py     segments to contiguous octets
+hello.py          where TLS begins
+flows.py          all that, as the flows of a tape
+
+Under `pcap.write`: write.py, the packets that would have carried a tape's octets.
 """

@@ -16,15 +16,14 @@ from labkit.capture.packets import FIN, RST, V4, Segments
 from labkit.capture.reassembly import Pieces, reassemble
 from labkit.capture.source import Octets
 from labkit.capture.stream import Gap, Stream
-from labkit.capture.tape import Datagram, Flow
-from labkit.net.tap import Connection, Side
+from labkit.capture.tape import SIDES, Datagram, Flow
+from labkit.net.tap import Connection
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 DOMAIN = 53  # the port of the DNS
-SIDES: tuple[Side, Side] = ("client", "server")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 BATCH = 1 << 16  # packets taken at a time, so that what is in between stays in the cache
 LONGEST = 262_144  # octets in a packet, unless the file says more (libpcap's own limit)
 ABSURD = 1 << 27  # no length beyond this is believed, of a packet or a block
-LAST_TIME = 253_402_300_799_999_999  # the end of the year 9999, in µs: the last time a calendar can show
 
 
 @dataclass(frozen=True, slots=True, eq=False)

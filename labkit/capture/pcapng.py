@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from labkit.capture.frames import ABSURD, BATCH, LAST_TIME, Frames
+from labkit.capture.frames import ABSURD, BATCH, Frames
+from labkit.capture.tape import LAST_TIME
 
 if TYPE_CHECKING:
     from labkit.capture.source import Octets

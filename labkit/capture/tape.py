@@ -15,11 +15,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from labkit.capture.stream import Gap, Stream, numbers
-from labkit.net.tap import Connection, Record, Side, Tap
+from labkit.net.tap import Connection, Side, Tap
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
+
+LAST_TIME = 253_402_300_799_999_999  # the end of the year 9999, in µs: the last time a calendar can show
+SIDES: tuple[Side, Side] = ("client", "server")
 
 __all__ = ["Datagram", "Flow", "Gap", "Stream", "Tape"]
 
@@ -98,39 +101,47 @@ class Tape:
         return self._tap is not None
 
     @classmethod
-    def from_tap(cls, tap: Tap, *, vantage: Side = "client", name: str = "lab") -> Tape:
+    def from_tap(
+        cls, tap: Tap, *, vantage: Side = "client", name: str = "lab", now: int | None = None
+    ) -> Tape:
         """What a live tap has seen so far, from where one end of every connection stands.
 
         At the client's vantage the client's octets have the time they were sent, the server's the
         time they arrived, and those that never arrived are not there; at the server's the reverse.
+        `now`, in µs, leaves out what is still on its way at that time (see `follow`).
         """
         tape = cls(name)
         tape._tap, tape._vantage = tap, vantage
-        tape.follow()
+        tape.follow(now)
         return tape
 
-    def follow(self) -> list[Flow]:
+    def follow(self, now: int | None = None) -> list[Flow]:
         """Take in what the tap has noted since; returns the flows that grew or ended, in order.
 
-        Costs what is new, not what is there.  A tape out of a file never changes.
+        A tap foresees when octets will arrive, and may have to take it back; so who follows a network
+        that runs says what time it is there, and octets that arrive later wait for a later call.
+        Without `now`, all that is foreseen counts.  Costs what is new, not what is there.  A
+        tape out of a file never changes.
         """
         if self._tap is None:
             return []
+        until = LAST_TIME if now is None else now
         changed: set[int] = set()
         for connection in self._tap.connections[len(self.flows) :]:
             changed.add(self._opened(connection))
-        for key, waiting in list(self._in_flight.items()):
-            if self._arrivals(key, waiting):
-                changed.add(key[0])
+        waiting, self._in_flight = self._in_flight, {}
         records = self._tap.records
         for number in range(self._read, len(records)):
-            key = records[number].connection, records[number].sender
-            if self._arrivals(key, [*self._in_flight.get(key, ()), number]):
-                changed.add(key[0])
+            record = records[number]
+            waiting.setdefault((record.connection, record.sender), []).append(number)
         self._read = len(records)
-        for flow in [flow for flow in self._open.values() if flow.closed]:
-            self._closed(flow)
-            changed.add(flow.number)
+        for (flow, sender), mine in waiting.items():
+            late = self._take(self.flows[flow], sender, mine, until)
+            if late:
+                self._in_flight[flow, sender] = late
+            if len(late) < len(mine):
+                changed.add(flow)
+        changed.update(self._ended())
         return [self.flows[number] for number in sorted(changed)]
 
     def times_at(self, flows: ArrayLike, sender: Side, offsets: ArrayLike) -> NDArray[np.int64]:
@@ -155,46 +166,46 @@ class Tape:
         self._open[number] = flow
         return number
 
-    def _arrivals(self, key: tuple[int, Side], waiting: list[int]) -> bool:
-        """Move what has reached the vantage into its stream; in TCP, octets behind others wait for them."""
+    def _take(self, flow: Flow, sender: Side, waiting: list[int], until: int) -> list[int]:
+        """Take in the records of one side that have reached the vantage; returns those that have not."""
         assert self._tap is not None
-        in_order = self.flows[key[0]].connection.transport == "tcp"
         late: list[int] = []
         for number in waiting:
             record = self._tap.records[number]
-            time = record.sent if record.sender == self._vantage else record.arrived
-            if time is None or (late and in_order):
+            time = record.sent if sender == self._vantage else record.arrived
+            if time is None or time > until:
                 late.append(number)
-            else:
-                self._take(record, time, number)
-        moved = len(late) < len(waiting)
-        if late:
-            self._in_flight[key] = late
-        else:
-            self._in_flight.pop(key, None)
-        return moved
-
-    def _take(self, record: Record, time: int, number: int) -> None:
-        flow = self.flows[record.connection]
-        if flow.connection.transport == "udp":
-            flow.datagrams.append(Datagram(record.sender, time, number, None, record.data))
-            return
-        stream = flow.side(record.sender)
-        if record.layer == "plain":
-            stream.append(record.data, time, number)
-            return
-        inside_wire = stream.begin_tls()
-        (inside_wire if record.layer == "tls" else stream).append(record.data, time, number)
-
-    def _closed(self, flow: Flow) -> None:
-        """Nothing more will arrive, so what is still on the way is lost."""
-        del self._open[flow.number]
-        for sender in ("client", "server"):
-            self._in_flight.pop((flow.number, sender), None)
+                continue
+            if flow.connection.transport == "udp":
+                flow.datagrams.append(Datagram(sender, time, number, None, record.data))
+                continue
+            late.clear()  # octets arrive in order: those before these are lost
             stream = flow.side(sender)
-            stream.ended = True
-            if stream.tls is not None:
-                stream.tls.ended = True
+            if record.layer != "plain":
+                tls = stream.begin_tls()
+                stream = tls if record.layer == "tls" else stream
+            stream.append(record.data, time, number)
+        return late
+
+    def _ended(self) -> Iterator[int]:
+        """Mark the streams to which nothing more can come, and give the flows that are over."""
+        for flow in [flow for flow in self._open.values() if flow.closed]:
+            for sender in SIDES:
+                stream = flow.side(sender)
+                stream.ended = not self._may_come(flow, sender)
+                if stream.tls is not None:
+                    stream.tls.ended = stream.ended
+            if flow.client.ended and flow.server.ended:
+                del self._open[flow.number]
+                yield flow.number
+
+    def _may_come(self, flow: Flow, sender: Side) -> bool:
+        """Whether octets of a closed connection are on their way: a reset or a cut loses them."""
+        late = self._in_flight.get((flow.number, sender), [])
+        if flow.connection.ended in ("reset", "cut"):
+            assert self._tap is not None
+            return any(self._tap.records[number].arrived is not None for number in late)
+        return bool(late)
 
     def _index(self, sender: Side) -> _Index:
         segments = sum(len(flow.side(sender).starts) for flow in self.flows)

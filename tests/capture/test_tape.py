@@ -48,16 +48,51 @@ def test_what_never_arrived_is_left_out_and_what_is_late_comes_later() -> None:
     tape = Tape.from_tap(tap)
     flow = tape.flows[0]
     assert (flow.client.data, flow.server.data) == (b"NOOP\r\n", b"")
-    tap.records[1] = tap.records[1]._replace(arrived=2_050)
+    tap.amend(1, 2_050)
     assert tape.follow() == [flow]
     assert flow.server.data == b"250 a\r\n"
-    tap.connections[0].closed = 3_000
+    tap.close(tap.connections[0], 3_000, "reset", "client")
     assert tape.follow() == [flow]
-    tap.records[2] = tap.records[2]._replace(arrived=4_000)
+    assert flow.server.data == b"250 a\r\n"
+    assert (flow.client.ended, flow.server.ended, flow.closed) == (True, True, True)
     assert tape.follow() == []
-    assert flow.server.data == b"250 a\r\n"
+
+
+def test_what_is_on_its_way_waits_until_it_is_there() -> None:
+    tap = a_tap()
+    note(tap, "server", b"one", 1_000, 1_500)
+    note(tap, "server", b"two", 1_100, 1_600)
+    tape = Tape.from_tap(tap, now=1_499)
+    (flow,) = tape.flows
+    assert flow.server.data == b""
+    assert tape.follow(1_500) == [flow]
+    assert flow.server.data == b"one"
+    tap.amend(1, None)  # the line was cut
+    assert tape.follow(9_000) == []
+    assert flow.server.data == b"one"
+
+
+def test_a_side_that_closed_may_have_octets_on_their_way() -> None:
+    tap = a_tap()
+    note(tap, "server", b"a large message", 1_000, 1_500)
+    note(tap, "server", b"221 bye", 1_000, None)  # the window is full
+    tap.close(tap.connections[0], 1_001, "quit", "server")
+    tape = Tape.from_tap(tap, now=1_200)
+    (flow,) = tape.flows
+    assert (flow.client.ended, flow.server.ended) == (True, False)
+    assert tape.follow(1_600) == [flow]
+    assert not flow.server.ended
+    tap.amend(1, 1_700)
+    assert tape.follow(1_800) == [flow]
+    assert flow.server.data == b"a large message221 bye"
     assert flow.server.ended
-    assert flow.closed
+
+
+def test_octets_that_were_lost_do_not_hold_up_those_behind_them() -> None:
+    tap = a_tap()
+    note(tap, "server", b"swallowed", 1_000, None)
+    note(tap, "server", b"heard", 1_100, 1_200)
+    assert Tape.from_tap(tap).flows[0].server.data == b"heard"
 
 
 def test_tls_stands_beside_the_octets_inside_it() -> None:
