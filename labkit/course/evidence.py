@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.views.ends import ROLES, ends_of
 from labkit.views.rows import Row, rows_of, select
 
-SENDERS_HOST = "sender's host"
-SENDERS_SERVER = "sender's server"
-RECIPIENTS_SERVER = "recipient's server"
-RECIPIENTS_HOST = "recipient's host"
-DEVICES = (SENDERS_HOST, SENDERS_SERVER, RECIPIENTS_SERVER, RECIPIENTS_HOST)
+DEVICES = ROLES
+SENDERS_HOST, SENDERS_SERVER, RECIPIENTS_SERVER, RECIPIENTS_HOST = DEVICES
 
 
 def looks_like_a_capture(source: Any) -> bool:
@@ -43,16 +42,18 @@ class Evidence:
     def exchanges(self) -> list[Row]:
         return self.rows("exchanges")
 
+    @cached_property
+    def ends(self) -> dict[int, Row]:
+        """The connections by number, questions to the DNS among them."""
+        return ends_of(self.rows("connections"), self.rows("lookups"))
+
     @property
     def connections(self) -> list[Row]:
-        return self.rows("connections")
+        return list(self.ends.values())
 
     @property
     def messages(self) -> list[Row]:
         return self.rows("messages")
-
-    def connection(self, number: int) -> Row | None:
-        return next((row for row in self.connections if row["connection"] == number), None)
 
     def exchange(self, connection: int, number: int) -> Row | None:
         found = select(self.exchanges, connection=connection, exchange=number)
@@ -64,8 +65,8 @@ class Evidence:
 
     def role(self, connection: int, side: str) -> str:
         """The role, else the name, of a connection's client or server."""
-        row = self.connection(connection) or {}
-        return str(row.get(f"{side}_role") or row.get(f"{side}_name") or row.get(side) or side)
+        row = self.ends.get(connection, {})
+        return str(row.get(f"{side}_role") or row.get(f"{side}_name") or side)
 
     def accepted(self) -> list[Row]:
         """The messages whose receiver said that it has them."""

@@ -107,12 +107,11 @@ def _reply(body: bytes, row: Row, first: bool) -> list[Piece]:
     if tag and body.startswith(tag + b" " + status):
         return [Piece("tag", tag), Piece("", b" "), *_status(body[len(tag) + 1 :], status)]
     if row["protocol"] == "imap":
-        start = body[:2]
-        return (
-            [Piece("tag", start[:1]), Piece("", b" "), Piece("text", body[2:])]
-            if start in (b"* ", b"+ ")
-            else [Piece("data", body)]
-        )
+        if body[:2] not in (b"* ", b"+ "):
+            return [Piece("data", body)]
+        greeting = row.get("verb") is None and body[2:].startswith(status)
+        rest = _status(body[2:], status) if greeting else [Piece("text", body[2:])]
+        return [Piece("tag", body[:1]), Piece("", b" "), *rest]
     return _status(body, status)
 
 
@@ -199,8 +198,7 @@ def _html_piece(piece: Piece) -> Markup:
     words = _words(piece)
     if not piece.kind:
         return join([words])
-    kind = "secret" if set(words) == {"•"} else piece.kind
-    return el("span", words, class_=f"lk-b-{kind}", title=piece.kind)
+    return el("span", words, class_=f"lk-b-{piece.kind}", title=piece.kind)
 
 
 def _write(lines: list[_Line], note: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.views.ladder import ROLES
+from labkit.views.ends import ROLES, ends_of
 from labkit.views.markup import Markup, el, join
 from labkit.views.picture import Picture
 from labkit.views.rows import Row, tables_of
@@ -58,31 +58,28 @@ class Leg:
 
 def journey(source: Any, *, trace: str | None = None, title: str = "The way of the mail") -> Picture:
     """The devices and legs of a world or a capture; `trace` (a trace_id) follows one message alone."""
-    connections, messages = tables_of(source, "connections", "messages")
+    connections, messages, lookups = tables_of(source, "connections", "messages", "lookups")
     if trace is not None:
         messages = [row for row in messages if row.get("trace_id") == trace]
-    devices, legs = _legs(connections, messages)
+    devices, legs = _legs(list(ends_of(connections, lookups).values()), messages)
     events = _events(legs, devices)
     alt = f"{title}: " + (listing(_leg_words(leg, devices) for leg in legs) or "nothing travelled") + "."
     return Picture(_write(title, devices, legs, events), alt, svg=_draw(title, alt, devices, legs, events))
 
 
 def _legs(connections: Sequence[Row], messages: Sequence[Row]) -> tuple[list[Device], list[Leg]]:
-    found: dict[tuple[str, str], Device] = {}
-    uses: dict[tuple[tuple[str, str], tuple[str, str], str, str], list[Row]] = {}
-    for row in connections:
-        ends = []
-        for side in ("client", "server"):
-            name, role = str(row.get(f"{side}_name") or row[side]), row.get(f"{side}_role")
-            key = ("", name) if role is None else (role, name)
-            found.setdefault(key, Device(name, role))
-            ends.append(key)
-        uses.setdefault((ends[0], ends[1], _protocol_words(row), _port_words(row)), []).append(row)
-    asked = {server for (_, server, words, _) in uses if words.startswith("DNS")}
-    order = sorted(
-        found, key=lambda key: ROLES.index(key[0]) if key[0] in ROLES else 1.5 if key in asked else 9
-    )
-    place = {key: position for position, key in enumerate(order)}
+    found: dict[str, Device] = {}
+    uses: dict[tuple[str, str, str, str], list[Row]] = {}
+    for row in sorted(connections, key=lambda row: row["connection"]):
+        client, server = row["client_name"], row["server_name"]
+        for side, name in (("client", client), ("server", server)):
+            found.setdefault(name, Device(name, row[f"{side}_role"]))
+        uses.setdefault((client, server, _protocol_words(row), _port_words(row)), []).append(row)
+    asked = {server: client for (client, server, words, _) in uses if words.startswith("DNS")}
+    order = sorted((n for n in found if n not in asked), key=lambda n: _rank(found[n].role))
+    for server, client in asked.items():
+        order.insert(order.index(client) + 1 if client in order else 0, server)
+    place = {name: position for position, name in enumerate(order)}
     crossed: dict[int, list[Row]] = {}
     for row in messages:
         crossed.setdefault(row["connection"], []).append(row)
@@ -93,7 +90,11 @@ def _legs(connections: Sequence[Row], messages: Sequence[Row]) -> tuple[list[Dev
         )
         leg.messages = [message for number in leg.connections for message in crossed.get(number, [])]
         legs.append(leg)
-    return [found[key] for key in order], legs
+    return [found[name] for name in order], legs
+
+
+def _rank(role: str | None) -> int:
+    return ROLES.index(role) if role in ROLES else len(ROLES)
 
 
 def _protocol_words(row: Row) -> str:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from labkit.views.ends import ROLES, ends_of
 from labkit.views.ladder_draw import draw, write
 from labkit.views.picture import Picture
-from labkit.views.rows import Row, rows_of, tables_of, to_rows
+from labkit.views.rows import Row, tables_of, to_rows
 from labkit.views.words import (
     OUTCOME_MARKS,
     clock,
@@ -25,9 +26,6 @@ from labkit.views.words import (
     visible,
     weekday,
 )
-
-ROLES = ("sender's host", "sender's server", "recipient's server", "recipient's host")
-"""The four devices in the order in which a message meets them."""
 
 PAUSE = 10_000_000
 """µs; a longer silence is said in words between the steps."""
@@ -86,14 +84,12 @@ def ladder(
     it the ends are called client and server.  `connection` picks one or several; beyond `limit`
     exchanges the rest is counted and not drawn.
     """
-    if connections is None:
-        exchanges, ends = tables_of(source, "exchanges", "connections")
-    else:
-        exchanges, ends = rows_of(source, "exchanges"), to_rows(connections)
+    exchanges, known, lookups = tables_of(source, "exchanges", "connections", "lookups")
+    ends = ends_of(known if connections is None else to_rows(connections), lookups)
     if connection is not None:
         wanted = {connection} if isinstance(connection, int) else set(connection)
         exchanges = [row for row in exchanges if row["connection"] in wanted]
-    model = _model(exchanges, {row["connection"]: row for row in ends}, title, limit)
+    model = _model(exchanges, ends, title, limit)
     return Picture(
         text=write(model),
         alt=_alt(model, exchanges),
@@ -123,32 +119,28 @@ def _lifelines(
     exchanges: list[Row], ends: dict[int, Row]
 ) -> tuple[list[Lifeline], dict[int, tuple[int, int]]]:
     """The devices, in the order of the journey, and where each connection's ends are among them."""
-    found: dict[tuple[str, str], Lifeline] = {}
-    keys: dict[int, tuple[tuple[str, str], tuple[str, str]]] = {}
+    found: dict[str, Lifeline] = {}
+    keys: dict[int, tuple[str, str]] = {}
+    askers: dict[str, str] = {}
     for number in dict.fromkeys(row["connection"] for row in exchanges):
         end = ends.get(number, {})
-        pair: list[tuple[str, str]] = []
-        for side in ("client", "server"):
-            name = str(end.get(f"{side}_name") or end.get(side) or side)
-            role = end.get(f"{side}_role")
-            key = (name, str(role or ""))
-            if (
-                pair and pair[0] == key
-            ):  # client and server on one device: two lines, or no arrow has a length
-                key, name = (name, "server"), f"{name} (server)"
-            found.setdefault(key, Lifeline(name, role))
-            pair.append(key)
-        keys[number] = (pair[0], pair[1])
-    resolvers = {keys[row["connection"]][1][0] for row in exchanges if row["protocol"] == "dns"}
-    order = sorted(found, key=lambda key: _rank(found[key], resolvers))
-    place = {key: position for position, key in enumerate(order)}
-    return [found[key] for key in order], {n: (place[a], place[b]) for n, (a, b) in keys.items()}
+        client, server = (str(end.get(f"{side}_name") or side) for side in ("client", "server"))
+        if client == server:  # two lines for one device, or no arrow would have a length
+            server = f"{server} (server)"
+        for name, side in ((client, "client"), (server, "server")):
+            found.setdefault(name, Lifeline(name, end.get(f"{side}_role")))
+        if end.get("protocol") == "dns":
+            askers.setdefault(server, client)
+        keys[number] = (client, server)
+    order = sorted((name for name in found if name not in askers), key=lambda name: _rank(found[name].role))
+    for server, client in askers.items():
+        order.insert(order.index(client) + 1 if client in order else 0, server)  # beside who asks it
+    place = {name: position for position, name in enumerate(order)}
+    return [found[name] for name in order], {n: (place[a], place[b]) for n, (a, b) in keys.items()}
 
 
-def _rank(line: Lifeline, resolvers: set[str]) -> float:
-    if line.role in ROLES:
-        return ROLES.index(line.role)
-    return 1.5 if line.name in resolvers else len(ROLES)  # DNS stands by the sender's server, who asks it
+def _rank(role: str | None) -> int:
+    return ROLES.index(role) if role in ROLES else len(ROLES)
 
 
 def _steps(

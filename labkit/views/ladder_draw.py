@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _GUTTER, _ROW, _HEAD, _MARGIN = 104, 30, 66, 24
 _GAPS = {2: 470, 3: 370}  # between lifelines; four and more stand closer
 _LETTER = 7.6  # width of a monospaced letter of 12.5 px, rounded up
+_NARROW = 6.6  # of one in a heading
 _CLASSES = {
     "command": "lk-client-ink",
     "permanent": "lk-bad-ink",
@@ -32,7 +33,7 @@ _DASHES = {
 
 def draw(model: Ladder, alt: str) -> Markup:
     """The ladder as one SVG element."""
-    gap = _GAPS.get(len(model.lifelines), 290)
+    gap = _GAPS.get(len(model.lifelines), 300)
     xs = [_GUTTER + 80 + gap * place for place in range(max(len(model.lifelines), 1))]
     width, height = xs[-1] + 80 + _MARGIN, _HEAD + _ROW * len(model.steps) + _MARGIN
     heads = join(_head(line.name, line.role, x) for line, x in zip(model.lifelines, xs, strict=False))
@@ -142,7 +143,7 @@ def _tip(path: str) -> Markup:
 
 
 def _label(step: Step, left: float, right: float, y: float, class_: str) -> Markup:
-    room = int((right - left - 28) / _LETTER)
+    room = int((right - left - 28) / (_LETTER if "mono" in class_ else _NARROW))
     return el("text", short(step.label, room), class_=class_, x=(left + right) / 2, y=y, text_anchor="middle")
 
 

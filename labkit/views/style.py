@@ -81,7 +81,7 @@ font-size: 10.5px; }
 .lk .lk-wire table {{ border-collapse: collapse; font: 13px/1.5 {MONO}; margin: 0; border: 0; }}
 .lk .lk-wire tr, .lk .lk-wire tr:hover {{ background: none; border: 0; }}
 .lk .lk-wire td, .lk .lk-wire th {{ padding: 1px 10px 1px 0; text-align: left; vertical-align: top; border: 0;
-white-space: pre; color: var(--lk-ink); max-width: none; }}
+white-space: pre; color: var(--lk-ink); max-width: none; height: 1.5em; }}
 .lk .lk-wire th {{ font-weight: 400; color: var(--lk-dim); font-size: 12px; }}
 .lk .lk-wire td.lk-off {{ color: var(--lk-dim); text-align: right; }}
 .lk .lk-wire td.lk-c {{ color: var(--lk-client); font-weight: 700; }}
@@ -96,7 +96,6 @@ text-underline-offset: 3px; }}
 text-underline-offset: 3px; }}
 .lk-b-tag {{ font-style: italic; color: var(--lk-tls); }}
 .lk-b-data {{ background: var(--lk-band); }}
-.lk-b-secret {{ background: var(--lk-warn-soft); outline: 1px dashed var(--lk-warn); }}
 .lk-b-ending {{ font: 9.5px {SANS}; letter-spacing: .04em; color: var(--lk-dim); border: 1px solid
 var(--lk-rule);
 border-radius: 3px; padding: 0 2px; margin-left: 2px; vertical-align: 1px; }}

@@ -14,7 +14,6 @@ HOSTS = {
     "b": ("mail.example.org", "sender's server"),
     "c": ("mx.example.net", "recipient's server"),
     "d": ("bob.example.net", "recipient's host"),
-    "n": ("ns.example", None),
 }
 
 
@@ -25,9 +24,10 @@ class Wire:
         self.connections: Rows = []
         self.exchanges: Rows = []
         self.messages: Rows = []
+        self.lookups: Rows = []
 
     def connect(self, protocol: str, client: str, server: str, step: str | None = None) -> int:
-        number = len(self.connections)
+        number = len(self.connections) + len(self.lookups)
         (client_name, client_role), (server_name, server_role) = HOSTS[client], HOSTS[server]
         self.connections.append(
             {"capture": "t", "connection": number, "protocol": protocol, "step": step,
@@ -35,6 +35,10 @@ class Wire:
              "server_name": server_name, "server_role": server_role}
         )  # fmt: skip
         return number
+
+    def ask(self, client: str) -> None:
+        number = len(self.connections) + len(self.lookups)
+        self.lookups.append({"capture": "t", "connection": number, "client": HOSTS[client][0], "type": "MX"})
 
     def say(
         self, connection: int, verb: str | None, status: str | None, text: str = "", argument: str = ""
@@ -45,7 +49,7 @@ class Wire:
             {"capture": "t", "connection": connection, "exchange": number, "verb": verb,
              "argument": argument or None, "status": status, "text": text,
              "outcome": outcomes[status[0]] if status else "unanswered",
-             "protocol": self.connections[connection]["protocol"]}
+             "protocol": "smtp"}
         )  # fmt: skip
         return number
 
@@ -59,21 +63,23 @@ class Wire:
         outcome: str = "ok",
         retrieved: bool = False,
     ) -> None:
+        step = next(row["step"] for row in self.connections if row["connection"] == connection)
         self.messages.append(
             {"capture": "t", "connection": connection, "exchange": 5, "time": START + round(hours * HOUR),
-             "step": self.connections[connection]["step"], "direction": "retrieved" if retrieved else "sent",
+             "step": step, "direction": "retrieved" if retrieved else "sent",
              "subject": subject, "outcome": outcome, "trace_id": trace}
         )  # fmt: skip
 
     def tables(self) -> dict[str, Rows]:
-        return {"connections": self.connections, "exchanges": self.exchanges, "messages": self.messages}
+        return {"connections": self.connections, "exchanges": self.exchanges, "messages": self.messages,
+                "lookups": self.lookups}  # fmt: skip
 
 
 def journey(subject: str = "Lunch on Friday", *access: str) -> dict[str, Rows]:
     """Submission, DNS, relay and one connection for each access protocol."""
     wire = Wire()
     wire.carry(wire.connect("smtp", "a", "b", "submit"), subject)
-    wire.connect("dns", "b", "n")
+    wire.ask("b")
     wire.carry(wire.connect("smtp", "b", "c", "relay"), subject, 0.001)
     for protocol in access or ("pop3",):
         wire.carry(wire.connect(protocol, "d", "c", "access"), subject, 1, retrieved=True)

@@ -124,11 +124,9 @@ def journey_rows(submission: Rows) -> dict[str, Rows]:
         "b": ("192.0.2.25", "mail.example.org", "sender's server"),
         "c": ("198.51.100.25", "mx.example.net", "recipient's server"),
         "d": ("198.51.100.10", "bob.example.net", "recipient's host"),
-        "n": ("203.0.113.53", "ns.example", None),
     }
     ends = [
         (0, "smtp", "submit", "a", "b", 587, 0.0),
-        (1, "dns", None, "b", "n", 53, 1.1),
         (2, "smtp", "relay", "b", "c", 25, 1.2),
         (3, "smtp", "relay", "b", "c", 25, 901.2),
         (4, "pop3", "access", "d", "c", 110, 3599.9),
@@ -161,7 +159,7 @@ def journey_rows(submission: Rows) -> dict[str, Rows]:
             "capture": "test",
             "connection": 1,
             "time": START + 1_100_000,
-            "client": "192.0.2.25",
+            "client": "mail.example.org",
             "name": "example.net",
             "type": "MX",
             "answer": "10 mx.example.net",

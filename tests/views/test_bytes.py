@@ -36,6 +36,7 @@ CASES = [
     ("server", b"+OK no reply\r\n", row("pop3", "RETR", "+OK"), False, "data=+OK no reply|ending"),
     ("client", b"a1 uid fetch 1 FLAGS\r\n", row("imap", "UID FETCH", "OK", "a1"), True,
      "tag=a1|= |verb=uid fetch|= |argument=1 FLAGS|ending"),
+    ("server", b"* OK ready\r\n", row("imap", None, "OK"), True, "tag=*|= |code=OK|= |text=ready|ending"),
     ("server", b"* 1 EXISTS\r\n", row("imap", "SELECT", "OK", "a1"), True, "tag=*|= |text=1 EXISTS|ending"),
     ("server", b"a1 OK done\r\n", row("imap", "SELECT", "OK", "a1"), False,
      "tag=a1|= |code=OK|= |text=done|ending"),

@@ -10,7 +10,7 @@ def test_each_leg_says_who_speaks_what_to_whom(journey_rows: dict[str, Any]) -> 
     assert (
         "1 sender's host to sender's server by SMTP submission (port 587, STARTTLS): 1 message sent" in text
     )
-    assert "2 sender's server to ns.example by DNS look-up (port 53): 1 question" in text
+    assert "2 sender's server to name server by DNS look-up (port 53): 1 question" in text
     assert "3 sender's server to recipient's server by SMTP delivery (port 25)" in text
     assert "1 message sent, 1 not accepted in 2 connections" in text
     assert "4 recipient's host to recipient's server by POP3 access (port 110): 1 message fetched" in text

@@ -58,9 +58,9 @@ def your_words_on_the_wire(answer: Any, capture: Evidence) -> str | None:
     carried = {row["connection"] for row in own}
     given = set(numbers(answer))
     for number in sorted(given - carried):
-        row = capture.connection(number)
+        row = capture.ends.get(number)
         if row is None:
-            last = max(row["connection"] for row in capture.connections)
+            last = max(capture.ends)
             return f"There is no connection {number} here; they are numbered from 0 to {last}."
         if row["protocol"] == "dns":
             return (
