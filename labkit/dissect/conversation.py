@@ -1,0 +1,239 @@
+"""What the dissections of SMTP, POP3 and IMAP share: two streams, a place in each, a state.
+
+Octets are read in order, so the rows do not depend on the pieces they came in.  Which
+direction spoke first matters only where octets are missing or a reply comes unasked, and is
+then looked up (`Half.order`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from enum import Enum
+from typing import Any
+
+from labkit.dissect import tls
+from labkit.dissect.flaws import Found
+from labkit.dissect.half import Half, tidy
+from labkit.dissect.row import Reply, Row, Rows
+from labkit.grammar.framing import CRLF
+from labkit.net.tap import Side
+from labkit.states.machine import Machine
+
+TLS_BEGINS = -2
+_WORD = re.compile(rb"[!-~]{1,40}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}\r?\n")
+
+
+class Progress:
+    """Where a conversation stands in its state machine, and whether a command may come there."""
+
+    def __init__(self, machine: Machine[Any]) -> None:
+        self._machine = machine
+        self._legal = {state: frozenset(machine.legal(state)) for state in machine.table}
+        self._known = frozenset[str]().union(*self._legal.values())
+        self.state: Enum = machine.start
+
+    def judge(self, verb: str) -> str | None:
+        """The name of the flaw of sending `verb` now, or None."""
+        if verb in self._legal.get(self.state, ()):
+            return None
+        return "out-of-order" if verb in self._known else "unknown-command"
+
+    def may_be_response(self, line: bytes) -> bool:
+        """Whether a line behind AUTH, of which no reply is known, is a line of the login: a secret."""
+        return _BASE64.fullmatch(line) is not None and line.strip().decode().upper() not in self._known
+
+    def step(self, verb: str, status: Any) -> None:
+        """The verb was answered so."""
+        after = self._machine.step(self.state, verb, status)
+        if after is not None:
+            self.state = after
+
+
+class Conversation:
+    """One connection that speaks one protocol; the subclasses are the protocols."""
+
+    GREETING: re.Pattern[bytes]
+    """How the server's first words begin, if they are this protocol's."""
+    REPLY: re.Pattern[bytes]
+    """How any reply of a server begins."""
+    COMMAND: re.Pattern[bytes]
+    """How a command begins; behind a gap, the dissection goes on where this matches a line."""
+
+    def __init__(self, client: Half, server: Half, progress: Progress, number: int = 1) -> None:
+        self.client = client
+        self.server = server
+        self.progress = progress
+        self.number = number  # of the next row with a command
+        self.at = 0  # in the client's stream: where the next command begins
+        self.reply_at = 0  # in the server's stream: where the next reply begins
+        self.encrypted = False
+        self._passed = 0  # gaps of the server's stream that are behind us
+
+    @property
+    def state(self) -> str:
+        return str(self.progress.state.value)
+
+    def rows(self) -> Rows:
+        raise NotImplementedError
+
+    def cut_reply(self, at: int) -> Reply | None:
+        """The reply that begins at `at` of the server's stream; None: not all here yet."""
+        raise NotImplementedError
+
+    def next_line(self) -> Generator[None, None, int]:
+        """Waits for the client's next line: its end, `self.at` if there is none, or TLS_BEGINS."""
+        while True:
+            if self.client.tls_at == self.at and not self.encrypted:
+                return TLS_BEGINS
+            end = self.client.line(self.at)
+            if end >= 0:
+                return self._behind_gap(end) if self.client.gaps else end
+            yield None
+
+    def next_reply(self, command: int, end: int) -> Generator[Row | None, None, Reply]:
+        """Waits for the reply to the command at `command`; yields what came unasked before it."""
+        while (reply := self.cut_reply(self.reply_at)) is None:
+            yield None
+        if reply.status is None and reply.end == reply.start:
+            return reply._replace(flaws=(self.unanswered(command),))
+        if self.server.gaps and (gap := self._gap_in(reply)) is not None:
+            return self._mended(reply, gap, end)
+        if (self.client.gaps or reply.status == b"421") and self._came_before(reply, command):
+            self.reply_at = reply.end
+            yield self.orphan(reply)
+            return (yield from self.next_reply(command, end))
+        self.reply_at = reply.end
+        return reply
+
+    def unanswered(self, command: int) -> Found:
+        """The flaw of the command at `command`, which has no reply."""
+        return Found("one-sided" if self.server.absent() else "unanswered", "client", command)
+
+    def unasked(self) -> Rows:
+        """Rows of what the server said behind the last command."""
+        while True:
+            while (reply := self.cut_reply(self.reply_at)) is None:
+                yield None
+            if reply.end == reply.start:
+                return
+            self.reply_at = reply.end
+            yield self.orphan(reply)
+
+    def orphan(self, reply: Reply) -> Row:
+        """The row of a reply without a command."""
+        row = Row(self.number, self.state, None, None, -1, -1)
+        self.number += 1
+        lost = bool(self.client.gaps) or self.client.absent()
+        flaw = "one-sided" if self.client.absent() else "gap" if lost else "unsolicited-reply"
+        return self.answered(row, reply._replace(flaws=(Found(flaw, "server", reply.start), *reply.flaws)))
+
+    def answered(self, row: Row, reply: Reply) -> Row:
+        """`row` with its reply."""
+        if reply.end > reply.start:
+            row.reply_start, row.reply_end = reply.start, reply.end
+        row.status, row.text, row.reply_lines = reply.status, reply.text, reply.lines
+        row.enhanced, row.response_code, row.untagged = reply.enhanced, reply.response_code, reply.untagged
+        row.encrypted = self.encrypted
+        if reply.flaws:
+            row.flaws += reply.flaws
+        return row
+
+    def enter_tls(self) -> Generator[Row | None, None, bool]:
+        """The handshake, at `self.at`; returns whether the conversation goes on behind it."""
+        client, server = self.client, self.server
+        while client.tls_at is None and server.tls_at is None:
+            if (client.ended and server.ended) or len(server.data) > self.reply_at:
+                return client.data != b"" and self._stays_plain()
+            yield None
+        begins = len(client.data) if client.tls_at is None else client.tls_at
+        flaws: tuple[Found, ...] = ()
+        if begins > self.at:
+            injected = bytes(client.data[self.at : begins]).decode("utf-8", "backslashreplace")
+            flaws = (Found("behind-starttls", "client", self.at, injected),)
+        number, self.number = self.number, self.number + 1
+        goes_on = yield from tls.handshake(client, server, number, self.state, begins, flaws)
+        if not client.heeded:
+            self.at = begins
+        self.reply_at = len(server.data) if server.tls_at is None else server.tls_at
+        self.encrypted = True
+        return goes_on
+
+    def line_flaws(self, side: Side, start: int, end: int, limit: int) -> tuple[Found, ...]:
+        """What is wrong with the octets of one line."""
+        half = self.client if side == "client" else self.server
+        line = half.data[start:end]
+        if not half.gaps and tidy(line, limit):
+            return ()
+        return tuple(_line_flaws(half, side, start, bytes(line), limit))
+
+    # Where octets are missing.
+
+    def _stays_plain(self) -> bool:
+        return len(self.client.data) > self.at
+
+    def _behind_gap(self, end: int) -> int:
+        """The end of a command that a gap runs through: where the next one is recognised."""
+        gap = self.client.gap(self.at, end)
+        if gap is None or (gap == self.at and self.COMMAND.match(self.client.data, gap)):
+            return end
+        return self.recognised(end)
+
+    def recognised(self, at: int) -> int:
+        """Where the first line at or behind `at` begins that looks like a command."""
+        data = self.client.data
+        while at < len(data) and self.COMMAND.match(data, at) is None:
+            at = data.find(b"\n", at) + 1 or len(data)
+        return at
+
+    def _gap_in(self, reply: Reply) -> int | None:
+        gaps = self.server.gaps[self._passed :]
+        return next((offset for offset, _ in gaps if reply.start <= offset < reply.end), None)
+
+    def _mended(self, reply: Reply, gap: int, end: int) -> Reply:
+        """The reply to a command when octets are missing before or within it."""
+        self._passed += 1
+        flaws = (Found("gap", "server", gap),)
+        following = self.client.line(end)
+        next_sent = following > end and self.client.order and self.client.order(following - 1)
+        behind = self.cut_reply(gap)
+        resumed = reply.start if behind is None or gap == reply.start else gap
+        if next_sent and self.server.order and next_sent < self.server.order(reply.end - 1):
+            # the next command was on its way before this reply: it is the answer to that one
+            self.reply_at = resumed
+            return Reply(resumed, resumed, None, flaws=flaws)
+        self.reply_at = reply.end
+        return reply._replace(flaws=(*flaws, *reply.flaws))
+
+    def _came_before(self, reply: Reply, command: int) -> bool:
+        if self.client.order is None or self.server.order is None or command >= len(self.client.data):
+            return False
+        return self.server.order(reply.end - 1) < self.client.order(command)
+
+
+def split(line: bytes) -> tuple[str, bytes | None]:
+    """A command's first word in upper case, and the rest; ("", line) if that is no word."""
+    command = line[:-2] if line.endswith(CRLF) else line.rstrip(b"\r\n")
+    word, space, rest = command.partition(b" ")
+    if _WORD.fullmatch(word) is None:
+        return "", command or None
+    return word.decode("ascii").upper(), rest if space else None
+
+
+def _line_flaws(half: Half, side: Side, start: int, line: bytes, limit: int) -> Generator[Found, None, None]:
+    gap = half.gap(start, start + len(line))
+    if gap is not None:
+        yield Found("gap", side, gap)
+    if not line.endswith(b"\n"):
+        yield Found("truncated", side, start + len(line))
+    body = line.removesuffix(CRLF)
+    for name, octet in (("bare-lf", b"\n"), ("bare-cr", b"\r")):
+        offset = body.replace(CRLF, b"..").find(octet)
+        if offset >= 0:
+            yield Found(name, side, start + offset)
+    if not line.isascii():
+        first = next(index for index, octet in enumerate(line) if octet > 127)
+        yield Found("eight-bit", side, start + first)
+    if len(line) > limit:
+        yield Found("line-too-long", side, start + limit, f"{len(line)} octets, {limit} are permitted")

@@ -1,0 +1,204 @@
+"""From a flow to its rows: which protocol is spoken, and what its module finds.
+
+The protocol is told by what the two sides say and, where that is not enough, by port or by what
+the lab's listener said it speaks.  A flow that still grows is dissected as far as its
+octets go and resumed when there are more (`Dissection.advance`); the rows are the same in whatever
+pieces the octets came.
+
+Servers differ in what they take for the end of a line, of a message, and of what was
+said before TLS.  Where a client made use of that, the reading is taken under which its
+commands fit the replies best (`dissect`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from labkit.dissect import dns, tls
+from labkit.dissect.flaws import Found
+from labkit.dissect.half import Half
+from labkit.dissect.imap import Imap
+from labkit.dissect.pop3 import Pop3
+from labkit.dissect.row import Row, Rows
+from labkit.dissect.smtp import Smtp
+
+if TYPE_CHECKING:
+    from labkit.capture.tape import Flow, Stream
+
+Protocol = Literal["smtp", "pop3", "imap", "dns"]
+
+SERVICES: dict[str, Protocol] = {
+    **dict.fromkeys(("smtp", "submission", "submissions", "smtps", "lmtp"), "smtp"),
+    **dict.fromkeys(("pop3", "pop3s"), "pop3"),
+    **dict.fromkeys(("imap", "imaps"), "imap"),
+    "dns": "dns",
+}
+PORTS: dict[int, Protocol] = {
+    **dict.fromkeys((24, 25, 465, 587), "smtp"),
+    **dict.fromkeys((110, 995), "pop3"),
+    **dict.fromkeys((143, 993), "imap"),
+    53: "dns",
+}
+MODULES: dict[Protocol, type[Smtp] | type[Pop3] | type[Imap]] = {"smtp": Smtp, "pop3": Pop3, "imap": Imap}
+
+_ENOUGH = 1024  # octets after which a first line need not end to be judged
+
+
+class Reading(NamedTuple):
+    """How a server reads: see `Half`."""
+
+    strict: bool = False
+    lax: bool = False
+    heeded: bool = False
+
+
+USUAL = Reading()
+OTHERS = (Reading(strict=True), Reading(lax=True), Reading(heeded=True))
+LEAVE_A_CHOICE = frozenset(("bare-lf", "bare-dot", "behind-starttls"))
+MISFITS = frozenset(("unanswered", "unsolicited-reply", "unknown-command", "out-of-order", "bad-reply"))
+
+
+class Dissection:
+    """The rows of one flow, as far as its octets go.
+
+    `whole`: what is there is all there will be, so rows that are not whole are given as they are.
+    """
+
+    def __init__(self, flow: Flow, reading: Reading = USUAL, *, whole: bool = False) -> None:
+        self.flow = flow
+        self._whole = whole
+        self.protocol: Protocol | None = None
+        self.client, self.server = (
+            Half(order=side.order_at, gaps=side.gaps, strict=strict, lax=reading.lax, heeded=reading.heeded)
+            for side, strict in ((flow.client, reading.strict), (flow.server, False))
+        )
+        self._rows = self._datagrams() if flow.connection.transport == "udp" else self._streams()
+
+    def advance(self) -> Iterator[Row]:
+        """The rows that have become whole since the last call."""
+        ended = self._whole or self.flow.closed
+        _pull(self.client, self.flow.client, ended)
+        _pull(self.server, self.flow.server, ended)
+        for row in self._rows:
+            if row is None:
+                return
+            yield row
+
+    def _streams(self) -> Rows:
+        client, server = self.client, self.server
+        service, port = self.flow.connection.service, self.flow.connection.server_port
+        expected = SERVICES.get(service or "") or PORTS.get(port)
+        number = 1
+        while not (client.data or server.data or client.tls or server.tls):
+            if client.ended and server.ended:
+                self.protocol = expected
+                return
+            yield None
+        implicit = client.tls_at == 0 or server.tls_at == 0
+        if implicit:
+            if expected is not None:
+                self.protocol = expected
+                if not (yield from tls.handshake(client, server, 1, _start_of(expected), 0)):
+                    return
+                number = 2
+            while not (client.data or server.data):
+                if client.ended and server.ended:
+                    return
+                yield None
+        while (found := recognise(client, server, expected)) is None:
+            yield None
+        self.protocol = found or expected
+        if found:
+            conversation = MODULES[found](client, server, number)
+            conversation.encrypted = implicit
+            yield from conversation.rows()
+        elif expected is not None:
+            yield from _not_mail(client, server)
+
+    def _datagrams(self) -> Rows:
+        connection = self.flow.connection
+        if "dns" not in (connection.service, PORTS.get(connection.server_port)):
+            return
+        self.protocol = "dns"
+        given = 0
+        while True:
+            ended = self._whole or self.flow.closed
+            rows = list(dns.questions(self.flow.datagrams, 1, ended))
+            yield from rows[given:]
+            given = len(rows)
+            if ended:
+                return
+            yield None
+
+
+def dissect(flow: Flow) -> tuple[Protocol | None, list[Row]]:
+    """The protocol that a flow speaks, and all rows of what it holds, read the way that fits best."""
+    first = Dissection(flow, whole=True)
+    rows = list(first.advance())
+    if any(flaw.name in LEAVE_A_CHOICE and flaw.sender == "client" for row in rows for flaw in row.flaws):
+        for reading in OTHERS:
+            if _misfits(rows):
+                rows = min(rows, list(Dissection(flow, reading, whole=True).advance()), key=_misfits)
+    return first.protocol, rows
+
+
+def recognise(client: Half, server: Half, expected: Protocol | None) -> Protocol | Literal[""] | None:
+    """The mail protocol that two streams speak; "" if it is none, None while that cannot be told."""
+    said, asked = _first_line(server), _first_line(client)
+    if said is None:
+        return None
+    known = MODULES.get(expected) if expected else None
+    if known and known.REPLY.match(said):
+        return expected
+    if asked is None:
+        return None
+    for protocol, module in MODULES.items():
+        if asked:
+            if module.COMMAND.match(asked) and (not said or module.REPLY.match(said) or module is known):
+                return protocol
+        elif module.GREETING.match(said) and (protocol != "smtp" or b"SMTP" in said.upper()):
+            return protocol
+    return expected if known and (client.gaps or server.gaps) else ""
+
+
+def _first_line(half: Half) -> bytes | None:
+    end = half.line(0)
+    if end < 0 and len(half.data) < _ENOUGH:
+        return None
+    return bytes(half.data[: end if end >= 0 else _ENOUGH])
+
+
+def _not_mail(client: Half, server: Half) -> Rows:
+    """One row for all that was said on a mail port and is no mail."""
+    while not (client.ended and server.ended):
+        yield None
+    row = Row(1, "", None, None, 0 if client.data else -1, len(client.data) or -1)
+    if server.data:
+        row.reply_start, row.reply_end = 0, len(server.data)
+    row.flaws = (Found("not-mail", "client" if client.data else "server", 0),)
+    yield row
+
+
+def _start_of(protocol: Protocol) -> str:
+    return MODULES[protocol](Half(), Half(), 1).state if protocol in MODULES else ""
+
+
+def _misfits(rows: list[Row]) -> int:
+    return sum(flaw.name in MISFITS for row in rows for flaw in row.flaws)
+
+
+def _pull(half: Half, stream: Stream, ended: bool) -> None:
+    """Bring a half to where its stream is."""
+    ended = ended or stream.ended
+    if ended and not half.data:
+        half.data = stream.data
+    elif len(stream) > len(half.data):
+        if not isinstance(half.data, bytearray):
+            half.data = bytearray(half.data)
+        half.data += stream.since(len(half.data))
+    half.tls_at = stream.tls_at
+    if stream.tls is not None:
+        half.tls = half.tls or Half()
+        half.tls.data, half.tls.ended = stream.tls.data, ended
+    half.ended = ended

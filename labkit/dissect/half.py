@@ -1,0 +1,97 @@
+"""One direction of a connection, as far as its octets have been seen.
+
+The protocol modules ask it where a frame ends.  The answer is an index just behind the
+frame, or `MORE` when the octets for it have not come yet and may still come.  Once the
+stream has ended, a frame that was cut off ends where the octets end.
+
+A line ends with CRLF or with LF alone, for most servers read it so; see `strict` and dissector.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from labkit.grammar.framing import CRLF, block_end, line_end
+
+MORE = -1
+
+
+@dataclass(slots=True)
+class Half:
+    """Octets sent in one direction: plain ones and, behind them, what was inside TLS.
+
+    `gaps` are (offset, number of octets missing there).  `tls_at` is the offset at which TLS
+    began, None where it did not, and `tls` its records.  `order` tells where an octet stands
+    in the capture, to compare the two directions.
+
+    How servers differ: with `strict` only CRLF ends a line, with `lax` even a data block may end
+    with bare LFs, with `heeded` the octets behind STARTTLS are commands all the same.
+    """
+
+    data: bytes | bytearray = b""
+    ended: bool = False
+    gaps: Sequence[tuple[int, int]] = ()
+    tls_at: int | None = None
+    tls: Half | None = None
+    order: Callable[[int], int] | None = None
+    strict: bool = False
+    lax: bool = False
+    heeded: bool = False
+    _asked: tuple[str, int] = ("", -1)  # the frame that was not all here,
+    _searched: int = 0  # ... and how many octets have been searched for its end
+
+    def line(self, at: int) -> int:
+        """Index just behind the line that begins at `at`."""
+        start = self._searched if self._asked == ("line", at) else at
+        ends = line_end(self.data, at, start) if self.strict else self.data.find(b"\n", start) + 1
+        end = ends or MORE
+        if end > 0 and self.tls_at is None:
+            return end
+        return self._within("line", at, end)
+
+    def block(self, at: int) -> int:
+        """Index just behind the final dot of the block that begins at `at`."""
+        start = self._searched if self._asked == ("block", at) else at
+        if self.lax:
+            found = _LAX_BLOCK_END.search(self.data, max(at - 1, start - 4, 0))
+            end = found.end() if found else MORE
+        else:
+            end = block_end(self.data, at, start)
+        return self._within("block", at, end)
+
+    def octets(self, at: int, number: int) -> int:
+        """Index just behind `number` octets; those that a gap swallowed count."""
+        end = at + number
+        for offset, missing in self.gaps:
+            if at <= offset < end:
+                end = max(offset, end - missing)
+        return self._within("octets", at, end if end <= len(self.data) else MORE)
+
+    def gap(self, start: int, end: int) -> int | None:
+        """The offset of the first gap among the octets from `start` up to `end`."""
+        return next((offset for offset, _ in self.gaps if start <= offset < end), None)
+
+    def absent(self) -> bool:
+        """Nothing of this direction was captured."""
+        return self.ended and not self.data and self.tls is None
+
+    def _within(self, kind: str, at: int, end: int) -> int:
+        """`end`, but not beyond the start of TLS, and where the octets end once no more come."""
+        if self.tls_at is not None and at < self.tls_at and not 0 <= end <= self.tls_at:
+            return self.tls_at
+        if end < 0 and self.ended:
+            return len(self.data)
+        if end < 0:
+            self._asked, self._searched = (kind, at), len(self.data)
+        return end
+
+
+_LAX_BLOCK_END = re.compile(rb"\n\.\r?\n")
+
+
+def tidy(line: bytes | bytearray, limit: int) -> bool:
+    """Whether a line is ASCII, not too long, and ends with CRLF and has no other CR."""
+    size = len(line)
+    return size <= limit and line.isascii() and line.endswith(CRLF) and line.find(b"\r") == size - 2

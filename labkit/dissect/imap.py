@@ -1,0 +1,352 @@
+"""IMAP: commands and their replies, by tag (RFC 3501, 9051, 7888, 4959, 2177).
+
+A reply ends with the line that carries the command's tag; the untagged responses before
+it, since the tagged line before that, belong to it.  A command whose line ends in "{n}" goes
+on once the server has said "+"; refused, it ends there.  IDLE and its DONE are one row.  Each line
+of a login behind AUTHENTICATE is a row of its own, with the verb `(response)`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Generator
+
+from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress
+from labkit.dissect.flaws import Found
+from labkit.dissect.half import Half, tidy
+from labkit.dissect.row import Reply, Row, Rows, Span
+from labkit.grammar.framing import literal_size
+from labkit.grammar.imap_frames import response_ends_in_text
+from labkit.states.imap import AFTER_GREETING, MACHINE
+
+LINE_LIMIT = 65536  # RFC 2683 3.2.1.5 asks for 8000; clients that list UIDs need more
+SHOWN = 200  # a literal of at most so many octets stands in the argument
+
+EXTENSIONS = frozenset(  # commands whose place the table of states does not know
+    "ACL CANCELUPDATE COMPRESS CONVERSIONS CONVERT DELETEACL ENABLE ESEARCH GETACL GETJMAPACCESS "  # noqa: SIM905
+    "GETMETADATA GETQUOTA GETQUOTAROOT GENURLAUTH LISTRIGHTS MYRIGHTS NOTIFY REPLACE RESETKEY "
+    "SETACL SETMETADATA SETQUOTA SORT THREAD UIDBATCHES UNAUTHENTICATE URLFETCH XLIST".split()
+) | {"UID REPLACE", "UID SORT", "UID THREAD"}
+
+_TAG = re.compile(rb"[!#-'),-Z^-z|}\[\]~]{1,100}")  # any ASTRING-CHAR but "+"
+_VERB = re.compile(rb"[!-~]{1,40}")
+_STATUS = re.compile(rb"[^ ]{1,100} (OK|NO|BAD|BYE|PREAUTH)(?: |(?=[\r\n])|\Z)", re.IGNORECASE)
+_CODE = re.compile(rb"\[((?:[^\]\"]|\"(?:[^\"\\]|\\.)*\")*)\] ?")
+# astring = 1*ASTRING-CHAR / quoted / literal
+_ASTRING = re.compile(rb"\"((?:[^\"\\]|\\.)*)\"?|[^ \r\n(]+")
+_SELECTS = ("SELECT", "EXAMINE")
+
+Status = tuple[bytes | None, bytes | None, bytes | None]
+"""Status, response code and text."""
+_NO_STATUS: Status = (None, None, None)
+
+
+class Imap(Conversation):
+    GREETING = re.compile(rb"\* (?:OK|PREAUTH|BYE)\b", re.IGNORECASE)
+    REPLY = re.compile(rb"\* [A-Z0-9]|\+ |[!-)+-~]{1,100} (?:OK|NO|BAD) ", re.IGNORECASE)
+    COMMAND = re.compile(
+        rb"[!-)+-~]{1,100} (?:CAPABILITY|NOOP|LOGOUT|STARTTLS|LOGIN|AUTHENTICATE|ID|ENABLE|NAMESPACE"
+        rb"|SELECT|EXAMINE|LIST|LSUB|CREATE|DELETE|RENAME|STATUS|APPEND|IDLE"
+        rb"|UID|FETCH|STORE|COPY|MOVE|SEARCH|EXPUNGE|CLOSE)[ \r\n]",
+        re.IGNORECASE,
+    )
+
+    def __init__(self, client: Half, server: Half, number: int = 1) -> None:
+        super().__init__(client, server, Progress(MACHINE), number)
+        self._block = _Block()
+        self._bye: Status = _NO_STATUS
+        self._early: dict[bytes, deque[Reply]] = {}  # replies to commands that we have not read yet
+        self._mailbox: bytes | None = None
+
+    def rows(self) -> Rows:
+        yield from self._greeting()
+        client, progress = self.client, self.progress
+        while True:
+            end = yield from self.next_line()
+            if end == self.at:
+                break
+            if end == TLS_BEGINS:
+                if not (yield from self.enter_tls()):
+                    return
+                continue
+            row, reply = yield from self._command(end)
+            verb = row.verb or ""
+            if reply is None:
+                reply = yield from self._reply_to(row.tag, verb in ("AUTHENTICATE", "IDLE"))
+            if verb == "IDLE" and reply.status == b"+":
+                reply = yield from self._idle(row, reply)
+            flaw = progress.judge(verb)
+            if flaw is not None and not (flaw == "unknown-command" and verb in EXTENSIONS):
+                row.flaws = (Found(flaw, "client", row.start), *row.flaws)
+            if reply.status is None:
+                row.flaws += (self.unanswered(row.start),)
+            yield self.answered(row, reply)
+            if verb == "AUTHENTICATE" and (reply.status == b"+" or self.server.absent()):
+                reply = yield from self._login(row.tag)
+            status = "OK" if self.server.absent() else (reply.status or b"").decode()
+            progress.step(verb, status)
+            self._select(verb, status, row.argument)
+            if verb == "STARTTLS" and (status == "OK" or client.tls_at == row.end) and not self.encrypted:
+                if not (yield from self.enter_tls()):
+                    return
+                self._block.cut(self.reply_at, _NO_STATUS)
+            elif verb == "COMPRESS" and status == "OK":
+                yield from self._compressed()
+                return
+        yield from self.unasked()
+
+    # The client's side.
+
+    def _command(self, end: int) -> Generator[Row | None, None, tuple[Row, Reply | None]]:
+        """The command whose first line ends at `end`, with its literals; a reply that refused one."""
+        client, at = self.client, self.at
+        line = bytes(client.data[at:end])
+        tag, verb, argument = _split(line)
+        row = Row(self.number, self.state, verb, None, at, end, tag=tag, mailbox=self._mailbox)
+        self.number += 1
+        if tag is None:
+            row.flaws = (Found("bad-tag", "client", at),)
+        if client.gaps or not tidy(line, LINE_LIMIT):
+            row.flaws += self.line_flaws("client", at, end, LINE_LIMIT)
+        shown, rest = [argument], line
+        refused = None
+        while line.endswith((b"}\r\n", b"}\n")) and (literal := literal_size(rest.rstrip(b"\r\n"))):
+            size, waits = literal
+            if waits and not self.server.absent():
+                answer = yield from self._reply_to(tag, True)
+                if answer.status != b"+":
+                    refused = answer
+                    break
+            start = end
+            while (end := client.octets(start, size)) < 0:
+                yield None
+            if row.body < 0:
+                row.body = start
+            if end - start < size:
+                name = "truncated" if client.gap(start, end) is None else "gap"
+                row.flaws += (Found(name, "client", end),)
+                if name == "truncated":
+                    break
+            if verb != "APPEND" and size <= SHOWN:
+                shown.append(bytes(client.data[start:end]))
+            start = end
+            while (end := client.line(start)) < 0:
+                yield None
+            rest = line = bytes(client.data[start:end])
+            shown.append(rest.rstrip(b"\r\n"))
+        self.at = row.end = end
+        row.argument = b"".join(shown) or None
+        row.secrets = self._secrets(row)
+        return row, refused
+
+    def _secrets(self, row: Row) -> tuple[Span, ...]:
+        """The spans of a command that nobody else should read."""
+        if row.verb not in ("LOGIN", "AUTHENTICATE"):
+            return ()
+        data, at, spans = self.client.data, row.start, []
+        while at < row.end and (found := _ASTRING.search(data, at, row.end)) is not None:
+            literal = literal_size(bytes(found[0]))
+            if literal:
+                start = self.client.line(found.end())
+                at = min(self.client.octets(start, literal[0]), row.end)
+                spans.append((start, at))
+            else:
+                quoted = 1 if found[1] is not None else 0
+                spans.append((found.start() + quoted, found.end() - quoted))
+                at = found.end()
+        first = 3 if row.tag is not None else 2  # behind tag, verb and user or mechanism
+        return tuple(spans[first:])
+
+    def _login(self, tag: bytes | None) -> Generator[Row | None, None, Reply]:
+        """The lines of an exchange, for as long as the server says "+"."""
+        while True:
+            self._block.cut(self.reply_at, _NO_STATUS)
+            end = yield from self.next_line()
+            at = self.at
+            line = bytes(self.client.data[at : max(end, at)])
+            if not line or (self.server.absent() and not self.progress.may_be_response(line)):
+                return Reply(self.reply_at, self.reply_at, None)
+            self.at, line = end, line.rstrip(b"\r\n")
+            row = Row(self.number, self.state, "(response)", line, at, end, tag=tag)
+            row.secrets = ((at, at + len(line)),)
+            self.number += 1
+            reply = yield from self._reply_to(tag, True)
+            if reply.status is None:
+                row.flaws = (self.unanswered(at),)
+            yield self.answered(row, reply)
+            if reply.status != b"+" and not self.server.absent():
+                return reply
+
+    def _idle(self, row: Row, invited: Reply) -> Generator[Row | None, None, Reply]:
+        """From "+" to DONE and the tagged reply (RFC 2177)."""
+        end = yield from self.next_line()
+        if bytes(self.client.data[self.at : max(end, self.at)]).strip().upper() == b"DONE":
+            self.at = row.end = end
+        reply = yield from self._reply_to(row.tag, False)
+        return reply if reply.status else reply._replace(status=b"+", text=invited.text)
+
+    def _select(self, verb: str, status: str, argument: bytes | None) -> None:
+        if verb in _SELECTS and status in ("OK", "NO"):
+            self._mailbox = mailbox_of(argument) if status == "OK" else None
+        elif verb in ("CLOSE", "UNSELECT") and status == "OK":
+            self._mailbox = None
+
+    # The server's side.
+
+    def cut_reply(self, at: int) -> Reply | None:
+        """One response, for the greeting."""
+        end = self._response(at)
+        if end is None:
+            return None
+        line = bytes(self.server.data[at : self.server.line(at)])
+        status, code, text = _status(line)
+        return Reply(
+            at, end, status, text, 1, None, code, 1, self._response_flaws(line, at, end) if end > at else ()
+        )
+
+    def _reply_to(self, tag: bytes | None, plus: bool) -> Generator[None, None, Reply]:
+        """Waits for the tagged reply, or with `plus` for "+"; keeps those to other tags for later."""
+        early = self._early.get(tag or b"")
+        if early:
+            return early.popleft()
+        server = self.server
+        while True:
+            at = self.reply_at
+            while (end := self._response(at)) is None:
+                yield None
+            if end == at:
+                return self._block.cut(at, self._parting())
+            self.reply_at = end
+            line = bytes(server.data[at : server.line(at)])
+            self._block.lines += 1
+            if server.gaps or not tidy(line, LINE_LIMIT):
+                self._block.flaws += self._response_flaws(line, at, end)
+            if line[:1] == b"+":
+                if plus:
+                    return self._block.snapshot(end, (b"+", None, line[1:].strip()))
+                continue
+            status = _status(line)
+            if line[:2] == b"* ":
+                self._block.untagged += 1
+                if status[0] == b"BYE":
+                    self._bye = status
+                if tag is not None or status[0] != b"BAD":
+                    continue
+            elif status[0] is None:
+                self._block.flaws += (Found("bad-reply", "server", at),)
+                continue
+            reply = self._block.cut(end, status)
+            replied = line.partition(b" ")[0]
+            if replied == (tag or b"*"):
+                return reply
+            self._early.setdefault(replied, deque()).append(reply)
+
+    def _parting(self) -> Status:
+        """What the server said of itself before it fell silent: BYE, or nothing."""
+        status, self._bye = self._bye, _NO_STATUS
+        return status
+
+    def _response(self, at: int) -> int | None:
+        """Index just behind the response at `at`, with its literals; None: not all here yet."""
+        server = self.server
+        end = server.line(at)
+        if server.data[end - 3 : end] != b"}\r\n" or response_ends_in_text(bytes(server.data[at:end])):
+            return None if end < 0 else end
+        start = at
+        while (literal := literal_size(bytes(server.data[max(start, end - 40) : end]))) is not None:
+            start = server.octets(end, literal[0])
+            if start < 0 or (end := server.line(start)) < 0:
+                return None
+        return end
+
+    def _response_flaws(self, line: bytes, at: int, end: int) -> tuple[Found, ...]:
+        flaws = self.line_flaws("server", at, at + len(line), LINE_LIMIT)
+        gap = self.server.gap(at + len(line), end)
+        return flaws if gap is None else (*flaws, Found("gap", "server", gap))
+
+    def _greeting(self) -> Rows:
+        """What the server says first; a capture that begins later has none."""
+        while (reply := self.cut_reply(0)) is None:
+            yield None
+        status = (reply.status or b"").decode()
+        if status in AFTER_GREETING and self.server.data[:2] == b"* ":
+            self.reply_at = self._block.first = reply.end
+            yield self.answered(Row(0, self.state, None, None, -1, -1), reply)
+            self.progress.state = AFTER_GREETING[status]
+
+    def unasked(self) -> Rows:
+        """What the server said behind the last command, and replies to tags that nobody sent."""
+        last = yield from self._reply_to(b"", False)
+        for reply in (reply for replies in self._early.values() for reply in replies):
+            yield self.orphan(reply)
+        if last.end > last.start:  # a server may say untagged what it likes, when it likes
+            row = Row(self.number, self.state, None, None, -1, -1, mailbox=self._mailbox)
+            yield self.answered(row, last)
+
+    def _compressed(self) -> Rows:
+        """Behind COMPRESS the streams are deflated (RFC 4978)."""
+        while not (self.client.ended and self.server.ended):
+            yield None
+        row = Row(self.number, self.state, None, None, self.at, len(self.client.data))
+        row.reply_start, row.reply_end = self.reply_at, len(self.server.data)
+        row.flaws = (Found("compressed", "client", self.at),)
+        row.encrypted = self.encrypted
+        yield row
+
+
+class _Block:
+    """The responses since the last reply was whole."""
+
+    def __init__(self) -> None:
+        self.first, self.lines, self.untagged = 0, 0, 0
+        self.flaws: tuple[Found, ...] = ()
+
+    def snapshot(self, end: int, status: Status) -> Reply:
+        word, code, text = status
+        return Reply(self.first, end, word, text, self.lines, None, code, self.untagged, self.flaws)
+
+    def cut(self, end: int, status: Status) -> Reply:
+        """The reply is whole; the next one begins."""
+        reply = self.snapshot(end, status)
+        self.first, self.lines, self.untagged, self.flaws = end, 0, 0, ()
+        return reply
+
+
+def _split(line: bytes) -> tuple[bytes | None, str, bytes]:
+    """Tag, verb and the rest of a command's first line."""
+    tag, _, rest = line.rstrip(b"\r\n").partition(b" ")
+    if _TAG.fullmatch(tag) is None:
+        return None, "", line.rstrip(b"\r\n")
+    word, _, argument = rest.partition(b" ")
+    if _VERB.fullmatch(word) is None:
+        return tag, "", rest
+    verb = word.upper()
+    if verb == b"UID":
+        word, _, rest = argument.partition(b" ")
+        if _VERB.fullmatch(word) is not None:
+            verb, argument = verb + b" " + word.upper(), rest
+    return tag, verb.decode("ascii"), argument
+
+
+def _status(line: bytes) -> Status:
+    """Status, response code and text of a response, if it is a status response (RFC 3501 7.1)."""
+    found = _STATUS.match(line)
+    if found is None:
+        return None, None, None
+    text = line[found.end() :].rstrip(b"\r\n")
+    code = _CODE.match(text)
+    return found[1].upper(), code and code[1], text[code.end() :] if code else text
+
+
+def mailbox_of(argument: bytes | None) -> bytes | None:
+    """The name at the start of an argument, out of its quotes or behind its literal's size."""
+    if argument is None:
+        return None
+    found = re.match(rb"\{(\d+)\+?\}", argument)
+    if found is not None:
+        return argument[found.end() : found.end() + int(found[1])]
+    found = _ASTRING.match(argument)
+    if found is None:
+        return None
+    return re.sub(rb"\\(.)", rb"\1", found[1]) if found[1] is not None else found[0]

@@ -1,0 +1,163 @@
+"""POP3: commands and replies, in order (RFC 1939, 2449, 2595, 5034).
+
+Whether a reply has more lines is known from its command: RETR, TOP, CAPA always, LIST, UIDL,
+LANG and AUTH without an argument, and only behind "+OK".  The lines behind the first are data,
+not text.  Each line of a login behind AUTH is a row of its own, with the verb `(response)`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, split
+from labkit.dissect.flaws import Found
+from labkit.dissect.half import MORE, Half, tidy
+from labkit.dissect.row import Reply, Row, Rows, Span
+from labkit.grammar.framing import CRLF
+from labkit.states.pop3 import MACHINE
+
+COMMAND_LIMIT = 255  # RFC 2449 4
+RESPONSE_LIMIT = 12288  # RFC 5034 4
+REPLY_LIMIT = 512  # RFC 1939 3
+
+MULTI_LINE = frozenset(("RETR", "TOP", "CAPA", "LIST", "UIDL", "AUTH", "LANG"))
+ONE_LINE_WITH_ARGUMENT = frozenset(("LIST", "UIDL", "AUTH", "LANG"))
+EXTENSIONS = frozenset(("APOP", "UTF8", "LANG", "XTND", "LAST"))
+ALIASES = {"APOP": "PASS", "(response)": "AUTH"}
+
+_STATUS = re.compile(rb"(\+OK|-ERR)(?=[ \r\n]|\Z) ?")
+_STATUS_IN_LOGIN = re.compile(rb"(\+OK|-ERR|\+)(?=[ \r\n]|\Z) ?")
+_CODE = re.compile(rb"\[([^\]\r\n]*)\] ?")
+_LISTED = {"LIST": re.compile(rb"\.|[0-9]+ [0-9]"), "UIDL": re.compile(rb"\.|[0-9]+ [!-~]")}
+_NEXT_STATUS = re.compile(rb"(?:\+OK|-ERR)[ \r\n]")
+
+
+class Pop3(Conversation):
+    GREETING = re.compile(rb"\+OK\b")
+    REPLY = re.compile(rb"(?:\+OK|-ERR|\+)(?: |\r?\n)")
+    COMMAND = re.compile(
+        rb"(?:USER|PASS|APOP|AUTH) [!-~]|(?:RETR|TOP|DELE|LIST|UIDL) [0-9]"
+        rb"|(?:CAPA|STLS|AUTH|STAT|LIST|UIDL|QUIT|NOOP|RSET)\r?\n",
+        re.IGNORECASE,
+    )
+
+    def __init__(self, client: Half, server: Half, number: int = 1) -> None:
+        super().__init__(client, server, Progress(MACHINE), number)
+        self._verb = ""  # of the command whose reply is read next
+        self._argument: bytes | None = None
+
+    def rows(self) -> Rows:
+        yield from self._greeting()
+        client, server, progress = self.client, self.server, self.progress
+        in_login = False
+        while True:
+            end = yield from self.next_line()
+            if end == self.at:
+                break
+            if end == TLS_BEGINS:
+                if not (yield from self.enter_tls()):
+                    return
+                continue
+            at, self.at = self.at, end
+            line = bytes(client.data[at:end])
+            if in_login and (not server.absent() or progress.may_be_response(line)):
+                verb, argument = "(response)", line.rstrip(b"\r\n") or None
+            else:
+                verb, argument = split(line)
+            row = Row(self.number, self.state, verb, argument, at, end, secrets=_secrets(verb, line, at))
+            self.number += 1
+            limit = RESPONSE_LIMIT if verb in ("AUTH", "(response)") else COMMAND_LIMIT
+            if client.gaps or not tidy(line, limit):
+                row.flaws = self.line_flaws("client", at, end, limit)
+            self._verb, self._argument = verb, argument
+            reply = yield from self.next_reply(at, end)
+            flaw = progress.judge(ALIASES.get(verb, verb))
+            if flaw is not None and not (flaw == "unknown-command" and verb in EXTENSIONS):
+                row.flaws = (Found(flaw, "client", at), *row.flaws)
+            yield self.answered(row, reply)
+            status = "+OK" if server.absent() else (reply.status or b"").decode()
+            in_login = verb in ("AUTH", "(response)") and (status == "+" or server.absent())
+            if not (verb == "AUTH" and argument is None):  # that only asks for the mechanisms
+                progress.step(ALIASES.get(verb, verb), status)
+            begins = verb == "STLS" and (status == "+OK" or client.tls_at == end) and not self.encrypted
+            if begins and not (yield from self.enter_tls()):
+                return
+        self._verb = ""
+        yield from self.unasked()
+
+    def cut_reply(self, at: int) -> Reply | None:
+        """A status line and, if the command asks for them, the lines behind it."""
+        server = self.server
+        start, flaws = at, tuple[Found, ...]()
+        pattern = _STATUS_IN_LOGIN if self._verb in ("AUTH", "(response)") else _STATUS
+        while True:
+            end = server.line(at)
+            if end < 0:
+                return None
+            line = bytes(server.data[at:end])
+            found = pattern.match(line)
+            if end == at or found is not None:
+                break
+            flaws = flaws or (Found("bad-reply", "server", at),)
+            at = end
+        if found is None:
+            return Reply(start, at, None, flaws=flaws)
+        if server.gaps or not tidy(line, REPLY_LIMIT):
+            flaws += self.line_flaws("server", at, end, REPLY_LIMIT)
+        text = line[found.end() : -2] if line.endswith(CRLF) else line[found.end() :].rstrip(b"\r\n")
+        code = _CODE.match(text)
+        if code is not None:
+            text = text[code.end() :]
+        lines = 1
+        if found[1] == b"+OK" and self._is_multi_line():
+            first, end = end, self._block(end)
+            if end == MORE:
+                return None
+            block = server.data[first:end]
+            lines += block.count(b"\n")
+            if not (block.endswith(b"\r\n.\r\n") or block == b".\r\n"):
+                flaws += (Found("no-final-dot", "server", end),)
+            if server.gaps and (gap := server.gap(first, end)) is not None:
+                flaws += (Found("gap", "server", gap),)
+        return Reply(start, end, found[1], text, lines, response_code=code and code[1], flaws=flaws)
+
+    def _is_multi_line(self) -> bool:
+        return self._verb in MULTI_LINE and not (self._argument and self._verb in ONE_LINE_WITH_ARGUMENT)
+
+    def _block(self, start: int) -> int:
+        """The end of the data behind a status line; a listing also ends where its lines do."""
+        server = self.server
+        if self._verb in ("RETR", "TOP"):
+            return server.block(start)
+        listed, at = _LISTED.get(self._verb), start
+        while True:
+            end = server.line(at)
+            if end < 0 or end == at:
+                return end
+            line = bytes(server.data[at:end])
+            if (listed and listed.match(line) is None) or _NEXT_STATUS.match(line):
+                return at
+            at = end
+            if line in (b".\r\n", b".\n"):
+                return end
+
+    def _greeting(self) -> Rows:
+        """What the server says first."""
+        while (reply := self.cut_reply(0)) is None:
+            yield None
+        if reply.status is not None:
+            self.reply_at = reply.end
+            yield self.answered(Row(0, self.state, None, None, -1, -1), reply)
+
+
+def _secrets(verb: str, line: bytes, at: int) -> tuple[Span, ...]:
+    """The spans of a command that nobody else should read."""
+    if verb == "PASS":
+        found = re.match(rb"\S+ ([^\r\n]+)", line)
+    elif verb in ("AUTH", "APOP"):
+        found = re.match(rb"\S+ +\S+ +([^\r\n]+)", line)
+    elif verb == "(response)":
+        found = re.match(rb"([^\r\n]+)", line)
+    else:
+        return ()
+    return ((at + found.start(1), at + found.end(1)),) if found else ()

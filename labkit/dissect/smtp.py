@@ -1,0 +1,277 @@
+"""SMTP, submission and LMTP: commands and replies, in order (RFC 5321, 2920, 3030, 3207, 4954, 2033).
+
+The n-th command belongs to the n-th reply, pipelined or not.  A message's data begins
+when 354 is seen, not because the state expects it: client octets behind DATA wait until its reply
+is known.  The end of the data is a row of its own, with the verb `.`; so is each
+line of a login, with the verb `(response)`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+
+from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, split
+from labkit.dissect.flaws import Found
+from labkit.dissect.half import Half, tidy
+from labkit.dissect.row import Reply, Row, Rows
+from labkit.grammar.framing import CRLF
+from labkit.states.smtp import MACHINE, State
+
+COMMAND_LIMIT = 2048  # RFC 5321 4.5.3.1.4 says 512, and every extension may add to it
+AUTH_LIMIT = 12288  # RFC 4954 4
+REPLY_LIMIT = 512  # RFC 5321 4.5.3.1.5
+TEXT_LIMIT = 1000  # RFC 5321 4.5.3.1.6
+
+EXTENSIONS = frozenset(  # commands whose place the table of states does not know
+    "AUTH BDAT BURL LHLO ETRN ATRN TURN SEND SOML SAML XCLIENT XFORWARD XEXCH50 X-EXPS".split()  # noqa: SIM905
+)
+ALIASES = {"LHLO": "EHLO", "BDAT": "DATA"}
+
+_CODE = re.compile(rb"[2-5][0-9][0-9](?=[ \-\r\n]|\Z)")
+_ENHANCED = re.compile(rb"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |\Z)")
+# bdat = "BDAT" SP chunk-size [SP "LAST"]
+_CHUNK = re.compile(rb"([0-9]{1,19})( +LAST)?[ \t]*", re.IGNORECASE)
+
+
+class Smtp(Conversation):
+    GREETING = re.compile(rb"220[ -]")
+    REPLY = re.compile(rb"[2-5][0-9][0-9](?:[ -]|\r?\n)")
+    COMMAND = re.compile(
+        rb"(?:EHLO|HELO|LHLO) |MAIL FROM:|RCPT TO:|BDAT [0-9]|AUTH [A-Z]|XCLIENT [A-Z]"
+        rb"|(?:DATA|RSET|QUIT|NOOP|HELP|STARTTLS)\r?\n",
+        re.IGNORECASE,
+    )
+
+    def __init__(self, client: Half, server: Half, number: int = 1) -> None:
+        super().__init__(client, server, Progress(MACHINE), number)
+        self._lmtp = False
+        self._accepted = 0  # recipients of the transaction: LMTP answers for each
+
+    def rows(self) -> Rows:
+        yield from self._greeting()
+        client, progress = self.client, self.progress
+        while True:
+            end = yield from self.next_line()
+            if end == self.at:
+                break
+            if end == TLS_BEGINS:
+                if not (yield from self.enter_tls()):
+                    return
+                continue
+            at = self.at
+            line = bytes(client.data[at:end])
+            verb, argument = split(line)
+            row = Row(self.number, self.state, verb, argument, at, end)
+            self.number += 1
+            if verb == "AUTH":
+                row.secrets = _initial_response(line, at)
+                row.flaws = self.line_flaws("client", at, end, AUTH_LIMIT)
+            elif not tidy(line, COMMAND_LIMIT) or client.gaps:
+                row.flaws = self.line_flaws("client", at, end, COMMAND_LIMIT)
+            self.at = end
+            if verb == "BDAT":
+                yield from self._chunk(row)
+            replied = self.reply_at
+            reply = yield from self.next_reply(at, end)
+            if (flaw := self._judge(row, replied)) is not None:
+                row.flaws = (Found(flaw, "client", at), *row.flaws)
+            yield self.answered(row, reply)
+            status = reply.status
+            code = int(status) // 100 if status else 0
+            if self.server.absent():  # who hears only the client has to guess that the server agreed
+                code = 3 if verb == "DATA" else 2
+            if code:
+                progress.step(ALIASES.get(verb, verb), code)
+            if verb == "DATA" and code == 3:
+                progress.state = State.DATA
+                yield from self._data()
+            elif verb == "AUTH":
+                yield from self._login(status)
+            elif verb == "RCPT" and code == 2:
+                self._accepted += 1
+            elif verb in ("EHLO", "HELO", "LHLO", "RSET") and code == 2:
+                self._lmtp, self._accepted = verb == "LHLO" or (self._lmtp and verb == "RSET"), 0
+            elif verb == "STARTTLS" and (code == 2 or client.tls_at == end) and not self.encrypted:
+                if not (yield from self.enter_tls()):
+                    return
+            elif verb == "BDAT" and code == 2:
+                progress.state = State.READY if (argument or b"").upper().endswith(b"LAST") else State.RCPT
+        yield from self.unasked()
+
+    def cut_reply(self, at: int) -> Reply | None:
+        """Lines with one code; octets before it that are no reply come along, as a flaw."""
+        server = self.server
+        data = server.data
+        start, lines, status = at, 0, b""
+        text: list[bytes] = []
+        enhanced = None
+        flaws: tuple[Found, ...] = ()
+        while True:
+            end = server.line(at)
+            if end < 0:
+                return None
+            if end == at:
+                if lines and status and not flaws:
+                    flaws = (Found("truncated", "server", end),)
+                break
+            line = bytes(data[at:end])
+            code = line[:3]
+            if _CODE.match(line) is None:
+                if not any(flaw.name == "bad-reply" for flaw in flaws):
+                    flaws += (Found("bad-reply", "server", at),)
+                if status:  # a reply was begun, so this belongs to it
+                    text.append(line.rstrip(b"\r\n"))
+                    lines += 1
+                at = end
+                continue
+            if status and code != status:
+                flaws += (Found("code-mismatch", "server", at, f"{code.decode()} behind {status.decode()}"),)
+            status = code
+            if server.gaps or not tidy(line, REPLY_LIMIT):
+                flaws += self.line_flaws("server", at, end, REPLY_LIMIT)
+            body = line[4:-2] if line.endswith(CRLF) else line[4:].rstrip(b"\r\n")
+            found = _ENHANCED.match(body)
+            if found is not None and found[1][0] == code[0]:
+                enhanced, body = found[1], body[found.end() :]
+            text.append(body)
+            lines += 1
+            at = end
+            if line[3:4] != b"-":
+                break
+        return Reply(
+            start, at, status or None, b"\n".join(text) if status else None, lines, enhanced, flaws=flaws
+        )
+
+    def _greeting(self) -> Rows:
+        """What the server says first; a capture that begins later has none."""
+        while (reply := self.cut_reply(0)) is None:
+            yield None
+        if reply.status is None or (reply.status[:1] in b"23" and reply.status != b"220"):
+            return
+        self.reply_at = reply.end
+        yield self.answered(Row(0, self.state, None, None, -1, -1), reply)
+
+    def _judge(self, row: Row, replied: int) -> str | None:
+        """The flaw of sending this command now.  DATA may follow RCPTs that turn out refused, if
+        it was sent before their replies were known (RFC 2920 3.1)."""
+        verb = row.verb or ""
+        flaw = self.progress.judge(ALIASES.get(verb, verb))
+        if flaw == "unknown-command" and verb in EXTENSIONS:
+            return None
+        if flaw == "out-of-order" and verb in ("DATA", "BDAT") and self.progress.state is State.MAIL:
+            return None if self._pipelined(row, replied) else flaw
+        return flaw
+
+    def _pipelined(self, row: Row, replied: int) -> bool:
+        """Whether the command left before the reply to the one before it (ending at `replied`) came."""
+        client, server = self.client, self.server
+        if client.order is None or server.order is None or not replied:
+            return False
+        return client.order(row.end - 1) < server.order(replied - 1)
+
+    def _chunk(self, row: Row) -> Generator[None, None, None]:
+        """The octets behind BDAT, which come whatever the server will say (RFC 3030 2)."""
+        found = _CHUNK.fullmatch(row.argument or b"")
+        if found is None or int(found[1]) >= 1 << 63:
+            row.flaws = (Found("bad-size", "client", row.start), *row.flaws)
+            return
+        row.body = row.end
+        while (end := self.client.octets(row.body, int(found[1]))) < 0:
+            yield None
+        if end - row.body < int(found[1]):
+            gap = self.client.gap(row.body, end + 1)
+            flaw = Found("truncated", "client", end) if gap is None else Found("gap", "client", gap)
+            row.flaws = (flaw, *row.flaws)
+        self.at = row.end = end
+
+    def _data(self) -> Rows:
+        """The message behind 354, up to the line with only a dot."""
+        client, at = self.client, self.at
+        while (end := client.block(at)) < 0:
+            yield None
+        if end == at:
+            return
+        if client.gaps and client.gap(at, end) is not None:
+            end = min(end, self.recognised(client.gap(at, end) or at))  # the gap may hold the dot
+        row = Row(
+            self.number, self.state, ".", None, at, end, body=at, flaws=tuple(self._data_flaws(at, end))
+        )
+        self.number += 1
+        self.at = end
+        if self._lmtp and self._accepted > 1:
+            reply = yield from self._replies(at, end)
+        else:
+            reply = yield from self.next_reply(at, end)
+        self._accepted = 0
+        yield self.answered(row, reply)
+        self.progress.state = State.READY if reply.status or self.server.absent() else self.progress.state
+
+    def _replies(self, at: int, end: int) -> Generator[Row | None, None, Reply]:
+        """LMTP: a reply for each recipient (RFC 2033 4.2), as one; the worst of them counts."""
+        replies = []
+        for _ in range(self._accepted):
+            replies.append((yield from self.next_reply(at, end)))
+        worst = max(replies, key=lambda reply: reply.status or b"")
+        return worst._replace(
+            start=replies[0].start,
+            end=replies[-1].end,
+            text=b"\n".join(reply.text or b"" for reply in replies),
+            lines=sum(reply.lines for reply in replies),
+            flaws=tuple(flaw for reply in replies for flaw in reply.flaws),
+        )
+
+    def _data_flaws(self, at: int, end: int) -> Generator[Found, None, None]:
+        client = self.client
+        block = client.data[at:end]
+        gap = client.gap(at, end)
+        if gap is not None:
+            yield Found("gap", "client", gap)
+        if not (block.endswith(b"\r\n.\r\n") or block == b".\r\n") and gap is None:
+            yield Found("bare-dot" if block.endswith((b"\n.\n", b"\n.\r\n")) else "truncated", "client", end)
+        yield from text_flaws(block, at)
+
+    def _login(self, status: bytes | None) -> Rows:
+        """The lines of an exchange, for as long as the server says 334 (RFC 4954 4)."""
+        while status == b"334" or self.server.absent():
+            end = yield from self.next_line()
+            line = bytes(self.client.data[self.at : max(end, self.at)])
+            if not line or not (status or self.progress.may_be_response(line)):
+                return
+            at, self.at, line = self.at, end, line.rstrip(b"\r\n")
+            row = Row(self.number, self.state, "(response)", line, at, end, secrets=((at, at + len(line)),))
+            row.flaws = self.line_flaws("client", at, end, AUTH_LIMIT)
+            self.number += 1
+            reply = yield from self.next_reply(at, end)
+            status = reply.status
+            yield self.answered(row, reply)
+            if status:
+                self.progress.step("(response)", int(status) // 100)
+
+
+def text_flaws(block: bytes | bytearray, at: int) -> Generator[Found, None, None]:
+    """What is wrong with the lines of a client's message that begins at `at` of its stream."""
+    if block.count(b"\n") != block.count(CRLF):
+        bare = re.search(rb"(?<!\r)\n", block)
+        assert bare is not None
+        yield Found("bare-lf", "client", at + bare.start())
+        dot = re.search(rb"(?:(?<!\r)\n|\A\n)\.\r?\n|\n\.\n", block)
+        if dot is not None and dot.end() < len(block):
+            yield Found("bare-dot", "client", at + dot.start())
+    if block.count(b"\r") != block.count(CRLF):
+        bare = re.search(rb"\r(?!\n)", block)
+        assert bare is not None
+        yield Found("bare-cr", "client", at + bare.start())
+    start = 0
+    while len(block) - start > TEXT_LIMIT:
+        end = block.rfind(b"\n", start, start + TEXT_LIMIT)
+        if end < 0:
+            yield Found("line-too-long", "client", at + start)
+            break
+        start = end + 1
+
+
+def _initial_response(line: bytes, at: int) -> tuple[tuple[int, int], ...]:
+    """The span of what stands behind `AUTH mechanism`."""
+    found = re.match(rb"\S+ +\S+ +([^\r\n]+)", line)
+    return ((at + found.start(1), at + found.end(1)),) if found else ()

@@ -1,0 +1,69 @@
+"""The hellos: what they say, and whatever octets stand in their place."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labkit.dissect.tls import Hello, read_hello
+
+
+def hellos() -> tuple[bytes, bytes]:
+    """A client's hello of Python's ssl, and a server's answer built by hand (TLS 1.3)."""
+    context = ssl.create_default_context()
+    out = ssl.MemoryBIO()
+    client = context.wrap_bio(ssl.MemoryBIO(), out, server_hostname="mx.example.org")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    extensions = b"\x00\x2b\x00\x02\x03\x04"
+    body = (
+        b"\x03\x03" + bytes(32) + b"\x00" + b"\x13\x02\x00" + len(extensions).to_bytes(2, "big") + extensions
+    )
+    message = b"\x02" + len(body).to_bytes(3, "big") + body
+    return out.read(), b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message
+
+
+CLIENT, SERVER = hellos()
+
+
+def test_what_hellos_say() -> None:
+    asked, answered = read_hello(CLIENT, False), read_hello(SERVER + b"\x17sealed", False)
+    assert asked is not None
+    assert (asked.server_name, asked.end) == ("mx.example.org", len(CLIENT))
+    assert answered == Hello(len(SERVER), "TLSv1.3", "TLS_AES_256_GCM_SHA384")
+
+
+@pytest.mark.parametrize("whole", [CLIENT, SERVER])
+def test_a_hello_that_is_not_all_here(whole: bytes) -> None:
+    for size in range(len(whole)):
+        assert read_hello(whole[:size], False) is None
+        assert read_hello(whole[:size], True) == Hello(size)
+
+
+def test_a_hello_in_two_records() -> None:
+    message = SERVER[5:]
+    split = b"".join(b"\x16\x03\x03" + len(p).to_bytes(2, "big") + p for p in (message[:7], message[7:]))
+    found = read_hello(split, False)
+    assert found is not None
+    assert (found.cipher, found.end) == ("TLS_AES_256_GCM_SHA384", len(split))
+
+
+def test_an_alert() -> None:
+    assert read_hello(b"\x15\x03\x03\x00\x02\x02\x28", False) == Hello(7, alert=True)
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_any_octets(data: bytes, ended: bool) -> None:
+    found = read_hello(data, ended)
+    assert found is None or 0 <= found.end <= len(data)
+
+
+@given(st.integers(5, len(SERVER) - 1), st.integers(0, 255))
+def test_any_octet_changed(place: int, octet: int) -> None:
+    changed = SERVER[:place] + bytes([octet]) + SERVER[place + 1 :]
+    found = read_hello(changed, True)
+    assert found is not None
+    assert found.end <= len(changed)
