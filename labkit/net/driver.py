@@ -160,6 +160,7 @@ class SessionProtocol(asyncio.Protocol):
     def _handshake_over(self, done: asyncio.Future[None]) -> None:
         # If it failed, asyncio's TLS layer does not tell the protocol that the connection is lost.
         if not done.cancelled() and (error := done.exception()) is not None:
+            self._in_handshake = False
             self.failure = error
             self.connection_lost(error)
 
@@ -187,7 +188,7 @@ class SessionProtocol(asyncio.Protocol):
 
     def _wake_soon(self) -> None:
         if self._wake is None and self._transport is not None:
-            self._wake = self._loop.call_soon(self._wake_up)
+            self._wake = self._loop.call_soon_threadsafe(self._wake_up)
 
     def _wake_up(self) -> None:
         self._wake = None

@@ -139,6 +139,9 @@ class End(_FlowControlMixin, Wire):
     def close(self) -> None:
         if self._closing:
             return
+        if any(chunk.data for chunk in self._unread):
+            self.abort()  # TCP answers octets that nobody will read with a reset (RFC 1122 4.2.2.13)
+            return
         self._closing = True
         self._reading = False
         self._note_end("quit", self.side)
@@ -293,7 +296,7 @@ class End(_FlowControlMixin, Wire):
             return
         self._coming.popleft()
         if self._closing:
-            if chunk.data is not None and not self._peer._closing:
+            if chunk.data is not None:
                 self._clock.at(
                     self._line.carry(self._clock.ns, 0), self._peer._break, _reset()
                 )  # nobody reads here any more

@@ -32,7 +32,7 @@ class StartTLS:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Call `wake()` after this many seconds; octets that arrive meanwhile wait."""
+    """Call `wake()` after this many seconds, and then do the rest; octets that arrive meanwhile wait."""
 
     seconds: float
 

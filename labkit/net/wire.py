@@ -12,6 +12,7 @@ at which the wire turns from clear to ciphertext and a relay is put inside.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from abc import abstractmethod
 from asyncio.sslproto import SSLProtocol
@@ -199,7 +200,7 @@ def start_tls(
     from there.  Nothing is awaited on the way, so no octet can slip past in clear.
     """
     waiter: asyncio.Future[None] = loop.create_future()
-    waiter.add_done_callback(lambda done: done.cancelled() or done.exception())
+    agreed: asyncio.Future[None] = loop.create_future()
     tls = SSLProtocol(
         loop,
         protocol,
@@ -209,9 +210,27 @@ def start_tls(
         server_name,
         call_connection_made=call_connection_made,
     )
+
+    def conclude(done: asyncio.Future[None]) -> None:
+        error = done.exception()
+        if error is None and inside.get_extra_info("ssl_object") is not None:
+            if not agreed.done():
+                agreed.set_result(None)
+            return
+        if error is None or not error.args:
+            # asyncio has no word for a connection that is closed during the handshake.
+            what = "the connection was closed during the TLS handshake"
+            error = ConnectionResetError(errno.ECONNRESET, what)
+        if not agreed.done():
+            agreed.set_exception(error)
+            agreed.exception()  # it is not to be reported when nobody awaits it
+
+    inside = tls._app_transport
+    assert inside is not None
+    waiter.add_done_callback(conclude)
     transport.set_protocol(tls)
     tls.connection_made(transport)
-    return waiter
+    return agreed
 
 
 def feeder(protocol: asyncio.BaseProtocol) -> Pass:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import ssl
 
 import pytest
@@ -95,6 +96,22 @@ def test_a_certificate_for_another_name_is_refused(place, talk):
         place.converse(talk(), port=995, tls=(context, "other.example.org"))
     with pytest.raises(ssl.SSLCertVerificationError):
         place.converse(talk(b"STLS", StartTLS("other.example.org"), b"one"), trust=lambda: context)
+
+
+def test_a_server_that_leaves_during_the_handshake(place, talk, authority):
+    class Leave(asyncio.Protocol):
+        def connection_made(self, transport):
+            transport.write(b"+OK hello\r\n+OK begin\r\n")
+            self.transport = transport
+
+        def data_received(self, data):
+            if b"\x16\x03" in data:  # the client's first words in TLS
+                self.transport.close()
+
+    network = place.network
+    network.run(network.listen(place.server, 111, Leave))
+    with pytest.raises(OSError, match="closed during the TLS handshake"):
+        place.converse(talk(b"STLS", StartTLS("mx.example.org")), port=111, trust=authority.client_context)
 
 
 def test_without_a_context_tls_is_refused_in_words(place, talk):

@@ -173,6 +173,19 @@ def test_close_while_the_window_is_full_still_delivers_everything(simulated):
     assert server.names[-2:] == ["eof", "lost"]
 
 
+def test_closing_on_unread_octets_resets(simulated):
+    client, server = connect(simulated, latency=0.05)
+    server.transport.pause_reading()
+    for _ in range(20):
+        client.transport.write(b"x" * 32_768)
+    client.transport.close()
+    simulated.wait(1)
+    server.transport.close()
+    simulated.wait(1)
+    assert client.events[-1][1:] == ("lost", "ConnectionResetError")
+    assert server.names[-1] == "lost"
+
+
 def test_a_half_closed_connection_still_carries_the_other_way(ends, simulated):
     client, server = ends
     server.keep_open = True
