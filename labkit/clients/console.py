@@ -70,6 +70,7 @@ class Console:
         self._buffer = Buffer()
         self._asked: list[bytes] = []  # lines that a POP3 reply is still to come for
         self._log: list[str] = []
+        self._in_letter = False  # SMTP's 354 was said: lines have no replies until the dot
 
     def connect(self) -> Said:
         """Open the connection; returns the greeting."""
@@ -96,12 +97,33 @@ class Console:
     def reply(self) -> Said:
         """The next whole reply, its lines joined; waits for it."""
         read = {"smtp": self._smtp, "pop3": self._pop3, "imap": self._imap}[self.protocol]
-        return self._show(read())
+        said = self._show(read())
+        self._in_letter = self.protocol == "smtp" and said.startswith("354")
+        return said
 
     def ask(self, line: str | bytes) -> Said:
         """`send` and `reply`."""
         self.send(line)
         return self.reply()
+
+    def type(self, text: str) -> Said:
+        """Type as hands do, the next line when the one before has its reply; returns all that was said.
+
+        After SMTP's 354 the lines are those of a letter, and only its dot has a reply.  Where no reply
+        comes this does not raise: its last line says, in brackets, who waits for what.
+        """
+        before = len(self._log)
+        trouble = ""
+        try:
+            for line in text.splitlines() or [""]:
+                self.send(line)
+                if not self._in_letter or line == ".":
+                    self.reply()
+            if self._in_letter:
+                trouble = f"{self._server} still reads the letter, and waits for a line with only a dot"
+        except (LabError, OSError) as error:
+            trouble = str(error) if isinstance(error, LabError) else f"{self._server} is gone"
+        return Said("\n".join([*self._log[before:], *([f"[{trouble}]"] if trouble else [])]))
 
     def line(self) -> Said:
         """The next single line: what an idling IMAP server has to tell."""
@@ -154,7 +176,7 @@ class Console:
             lines.append(line)
             while (literal := literal_size(lines[-1])) is not None:
                 lines += [self._octets(literal[0]), self._line()]
-            if not line.startswith(b"* "):
+            if not line.startswith(b"* ") or line.startswith(b"* BAD "):  # to a line without a tag
                 return lines
 
     # Octets

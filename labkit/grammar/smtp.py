@@ -153,7 +153,7 @@ class MailOptions:
     def of(cls, parameters: Parameters) -> MailOptions:
         size, body = parameters.get("SIZE"), parameters.get("BODY")
         if "SIZE" in parameters and not re.fullmatch("[0-9]{1,20}", size or ""):
-            raise ProtocolError("expected SIZE= and a number", rule="RFC 1870 4")
+            raise ProtocolError("expected SIZE= and a number", rule="RFC 1870 3")
         if "BODY" in parameters and (body or "").upper() not in ("7BIT", "8BITMIME"):
             raise ProtocolError("expected BODY=7BIT or BODY=8BITMIME", rule="RFC 6152 2")
         if parameters.get("SMTPUTF8") is not None:
