@@ -58,13 +58,14 @@ class SequenceSet:
 
         "*" is the last of them; a range counts from its smaller end (RFC 3501 9, seq-range).
         """
-        if not numbers:
-            return []
-        found: set[int] = set()
-        for pair in self.ranges:
-            first, last = sorted(number or numbers[-1] for number in pair)
-            found.update(numbers[bisect_left(numbers, first) : bisect_right(numbers, last)])
-        return sorted(found)
+        found: list[int] = []
+        star, reached = numbers[-1] if numbers else 0, 0
+        for first, last in sorted(sorted(number or star for number in pair) for pair in self.ranges):
+            if last > reached:  # ranges that overlap count once
+                start = bisect_left(numbers, max(first, reached + 1))
+                found += numbers[start : bisect_right(numbers, last)]
+                reached = last
+        return found
 
 
 def sequence_set(at: ImapCursor) -> SequenceSet:
@@ -154,12 +155,19 @@ _FAST = ("FLAGS", "INTERNALDATE", "RFC822.SIZE")
 MACROS = {"FAST": _FAST, "ALL": (*_FAST, "ENVELOPE"), "FULL": (*_FAST, "ENVELOPE", "BODY")}
 
 
+MOST_ITEMS = 50
+"""Each may be a whole message, and a response with all of them is made in one piece."""
+
+
 def fetch_items(at: ImapCursor) -> tuple[FetchItem, ...]:
     """("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")"); macros come out as items."""
     at.rule = "RFC 3501 6.4.5"
-    if at.peek() == b"(":
-        return at.listed(lambda: _fetch_item(at))
     start = at.offset
+    if at.peek() == b"(":
+        items = tuple(dict.fromkeys(at.listed(lambda: _fetch_item(at))))
+        if len(items) > MOST_ITEMS:
+            at.fail(f"expected at most {MOST_ITEMS} items", start)
+        return items
     macro = MACROS.get(at.take(_WORD, "an item to fetch").decode().upper())
     if macro:
         return tuple(map(FetchItem, macro))
