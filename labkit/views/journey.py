@@ -129,7 +129,7 @@ def _events(legs: Sequence[Leg], devices: Sequence[Device]) -> list[str]:
 
 _LEGEND = "● opens the connection; the envelope stands where the message arrived"
 _LIMIT = 12  # lines of events in the drawing and in the text
-_BOX, _GAP, _TOP, _LANE = 168, 118, 14, 58
+_BOX, _GAP, _TOP, _LANE = 154, 72, 14, 60
 
 
 def _draw(
@@ -157,7 +157,7 @@ def _draw(
         xmlns="http://www.w3.org/2000/svg",
         class_="lk lk-svg",
         viewBox=f"0 0 {width} {height}",
-        style=f"min-width:{width * 4 // 5}px;max-width:{width}px",
+        style=f"min-width:{width * 3 // 4}px;max-width:{width}px",
         role="img",
     )
 
@@ -166,7 +166,7 @@ def _box(device: Device, x: int) -> Markup:
     middle = x + _BOX / 2
     name = el(
         "text",
-        short(device.name, 21),
+        short(device.name, 20),
         class_="lk-mono lk-dim lk-small",
         x=middle,
         y=_TOP + 40,
@@ -196,7 +196,7 @@ def _leg(leg: Leg, xs: list[int], y: int) -> Markup:
             f"{leg.port} · {_crossings(leg)}",
             class_="lk-small lk-halo",
             x=middle,
-            y=line + 19,
+            y=line + 21,
             text_anchor="middle",
         )
     ]

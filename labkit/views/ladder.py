@@ -23,6 +23,7 @@ from labkit.views.words import (
     listing,
     plural,
     protocol_name,
+    short,
     visible,
     weekday,
 )
@@ -247,13 +248,14 @@ def _command(row: Row) -> str:
 def _reply(row: Row) -> str:
     first, *more = (row.get("text") or "").split("\n")
     extra = (row.get("untagged") or 0) or (row.get("reply_lines") or 1) - 1 or len(more)
-    text = visible(" ".join(filter(None, [row.get("status"), first])))
+    text = visible(" ".join(filter(None, [row.get("status"), short(first, 22) if extra else first])))
     return f"{OUTCOME_MARKS.get(row['outcome'], '')} {text}" + (
         f" (+{plural(extra, 'line')})" if extra else ""
     )
 
 
 def _detail(row: Row) -> str:
+    """What a pointer resting on the step shows: the whole command and reply."""
     latency = row.get("latency_s")
     waited = f"; answered after {duration(round(latency * 1e6))}" if latency is not None else ""
     said = visible(" ".join(str(row[name]) for name in ("verb", "argument") if row.get(name)))

@@ -79,19 +79,17 @@ class Card:
     def _build(self) -> Any:
         import ipywidgets as w
 
-        text = el(
-            "div",
-            sheet("card"),
-            el("p", self._title, class_="lk-head"),
-            prose(self._question),
-            class_="lk lk-card",
-        )
+        listed = [el("p", el("b", f"{key}) "), words) for key, words in self._choices]
+        asked = [el("p", self._title, class_="lk-head"), prose(self._question), *listed]
+        text = el("div", sheet("card"), *asked, class_="lk lk-card")
         self._result, self._more, self._standing = w.HTML(), w.HTML(), w.HTML()
         rows: list[Any] = [w.HTML(text)]
         wide = w.Layout(width="auto", max_width="74ch")
         if self._choices:
-            options = [(f"{key})  {words}", key) for key, words in self._choices]
-            self._entry = w.RadioButtons(options=options, value=None, layout=wide)
+            keys = [key for key, _ in self._choices]
+            self._entry = w.RadioButtons(
+                options=keys, value=None, description="Answer", orientation="horizontal"
+            )
         elif self._expects:
             self._entry = w.Text(placeholder=self._expects, description="Answer", layout=wide)
         rows += [self._entry] if self._entry is not None else []
@@ -126,7 +124,10 @@ class Card:
         self._say(self._more, self._solution)
 
     def _stand(self) -> None:
-        self._say(self._standing, lambda: Picture(self._progress(), "progress"))
+        self._say(self._standing, lambda: self._quiet(self._progress()))
+
+    def _quiet(self, words: str) -> Picture:
+        return Picture(words, words, html=el("small", words))
 
     def _say(self, area: Any, picture: Callable[[], Picture]) -> None:
         try:

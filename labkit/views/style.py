@@ -79,7 +79,7 @@ font-size: 10.5px; }
     "bytes": f"""
 .lk-wire {{ overflow-x: auto; margin: 0; }}
 .lk .lk-wire table {{ border-collapse: collapse; font: 13px/1.5 {MONO}; margin: 0; border: 0; }}
-.lk .lk-wire tr, .lk .lk-wire tr:hover {{ background: none; border: 0; }}
+.lk .lk-wire tbody tr:nth-child(n), .lk .lk-wire tbody tr:hover {{ background: none; border: 0; }}
 .lk .lk-wire td, .lk .lk-wire th {{ padding: 1px 10px 1px 0; text-align: left; vertical-align: top; border: 0;
 white-space: pre; color: var(--lk-ink); max-width: none; height: 1.5em; }}
 .lk .lk-wire th {{ font-weight: 400; color: var(--lk-dim); font-size: 12px; }}

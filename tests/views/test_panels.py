@@ -99,6 +99,7 @@ def test_a_typed_answer_is_judged(asked: list[Any]) -> None:
 def test_a_choice_is_judged_by_its_key(asked: list[Any]) -> None:
     card = make(asked, choices=[("a", "this"), ("b", "that")])
     click(card, "Check")
+    assert "<b>b) </b>that" in said(card)
     find(card.widget(), "RadioButtons")[0].value = "b"
     click(card, "Check")
     assert asked == [None, "b"]
