@@ -1,0 +1,129 @@
+"""What the command line tells, in a terminal: a conversation as a table, a serving lab line by line.
+
+One line for each exchange, whatever the width; the meanings stand beside it where there is room.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from labkit.tables.show import times
+from labkit.tables.story import command_of, reply_of
+
+if TYPE_CHECKING:
+    from labkit.dissect.exchange import Exchange
+    from labkit.tables import Capture
+    from labkit.world.journey import Journey, Step
+    from labkit.world.serve import Serving
+    from labkit.world.world import World
+
+PIPE_WIDTH = 120  # characters, where no terminal says how wide it is
+ROOM_FOR_MEANING = 100
+INDENT = 3
+TIME = 12
+GAP = 2
+STYLES = ("", "", "dim")
+StoryRow = tuple[int, str, str, str, str]
+IMPLICIT_TLS = {"smtps", "pop3s", "imaps"}
+
+
+def console() -> Console:
+    """The terminal, or whatever stdout is."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=PIPE_WIDTH)
+
+
+def tell_step(terminal: Console, step: Step, capture: Capture) -> None:
+    """One of the five steps, and what was said on its connections."""
+    terminal.print(f"[bold]{step.number}  {step.name}[/bold] [dim]({step.device})[/dim]")
+    terminal.print(Padding(step.text, (0, 0, 1, INDENT)), highlight=False)
+    for group in _by_parties(capture.where(*step.connections)) if step.connections else ():
+        terminal.print(Padding(_conversation(group, terminal.width - INDENT), (0, 0, 1, INDENT)))
+
+
+def _by_parties(capture: Capture) -> list[list[StoryRow]]:
+    """The rows of a capture's story, a list for each connection; look-ups of one host stay together."""
+    groups: dict[tuple[str, int], list[StoryRow]] = {}
+    for exchange, row in zip(capture.rows("exchanges"), capture.story(), strict=True):
+        connection = -1 if exchange.protocol == "dns" else exchange.connection
+        groups.setdefault((row[1], connection), []).append(row)
+    return list(groups.values())
+
+
+def _conversation(rows: list[StoryRow], width: int) -> Grid:
+    grid = Grid(box=None, padding=(0, GAP, 0, 0), title=rows[0][1], title_justify="left", header_style="dim")
+    grid.title_style = "bold cyan"
+    columns = ["command", "reply", "meaning"] if width >= ROOM_FOR_MEANING else ["command", "reply"]
+    said = [row[2:][: len(columns)] for row in rows]
+    wished = [max(map(len, column)) for column in zip(columns, *said, strict=True)]
+    grid.add_column("time", width=TIME, no_wrap=True)
+    for name, room in zip(columns, _shared(wished, width - TIME - GAP * (1 + len(columns))), strict=True):
+        grid.add_column(name, width=room, no_wrap=True, overflow="ellipsis")
+    for time, texts in zip(times([row[0] for row in rows]), said, strict=True):
+        grid.add_row(time, *map(Text, texts, STYLES))
+    return grid
+
+
+def _shared(wished: list[int], room: int) -> list[int]:
+    """Widths that fill the room: each gets what it wishes, or an equal share of what the small ones leave."""
+    given: dict[int, int] = {}
+    for left, index in zip(
+        range(len(wished), 0, -1), sorted(range(len(wished)), key=wished.__getitem__), strict=True
+    ):
+        given[index] = min(wished[index], (room - sum(given.values())) // left)
+    return [given[index] for index in range(len(wished))]
+
+
+def tell_totals(terminal: Console, journey: Journey, world: World, seconds: float) -> None:
+    """The last line of a tour."""
+    capture = world.capture
+    connections = capture.rows("connections")
+    octets = sum(connections["octets_sent"]) + sum(connections["octets_received"])
+    received = next(messages[0] for messages in journey.retrieved.values())
+    terminal.print(
+        f"[bold]In all[/bold]  {len(capture.rows('exchanges'))} exchanges on {len(connections)} connections "
+        f"and {len(capture.rows('lookups'))} DNS look-ups; {octets:,} octets in {seconds:.2f} seconds; "
+        f"the message left with {len(journey.sent):,} octets and arrived with {len(received):,}.",
+        highlight=False,
+    )
+
+
+def tell_where(terminal: Console, serving: Serving) -> None:
+    """Where the servers listen, who lives there, and whom to trust."""
+    grid = Grid(box=None, padding=(0, GAP, 0, 0), header_style="bold")
+    for heading in ("service", "host", "port", ""):
+        grid.add_column(heading)
+    for service, where in serving.endpoints.items():
+        about = "TLS from the start" if service in IMPLICIT_TLS else "STARTTLS"
+        grid.add_row(service, where["host"], str(where["port"]), about)
+    terminal.print(grid)
+    terminal.print()
+    for address, password in serving.passwords.items():
+        terminal.print(f"user {address}  password {password}", highlight=False, markup=False, soft_wrap=True)
+    terminal.print(f"CA file {serving.ca_file}", highlight=False, markup=False, soft_wrap=True)
+    address = next(iter(serving.endpoints.values()))["host"]
+    if not ipaddress.ip_address(address).is_loopback:
+        terminal.print(f"[bold]Warning:[/bold] other machines can reach {address}, its mail and passwords.")
+    terminal.print("\nEach exchange appears here as it happens. Ctrl-C ends it.\n", highlight=False)
+
+
+def tell_exchange(terminal: Console, row: Exchange, world: World) -> None:
+    """One exchange on one line."""
+    service = world.network.tap.connections[row.connection].service or row.protocol or "?"
+    said = (Text(command_of(row), "bold"), Text(" → ")) if row.verb else ()
+    terminal.print(
+        Text.assemble(
+            (f"{row.time:%H:%M:%S.%f}"[:-3] + "  ", "dim"),
+            f"{service} {row.connection}".ljust(16),
+            *said,
+            reply_of(row),
+            (f"  {row.flaw}" if row.flaw else "", "red"),
+        ),
+        soft_wrap=True,
+    )
