@@ -169,7 +169,8 @@ class Relay:
             try:
                 replies = await converse(self._network, self._host, address, SMTP_PORT, session)
             except (OSError, LabError) as error:
-                outcome = Outcome("temporary", f"{name} [{address}]: {error}")
+                reason = getattr(error, "strerror", None) or error  # the same words on every system
+                outcome = Outcome("temporary", f"{name} [{address}]: {reason}")
                 continue
             return {path: _judge(reply) for path, reply in replies.items()}
         return dict.fromkeys(paths, outcome)
