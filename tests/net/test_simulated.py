@@ -368,3 +368,27 @@ def test_aiosmtplib_and_aiosmtpd_run_unmodified_and_alike(authority, starttls):
         return [record for record in tap.records if record.layer != "tls"]
 
     assert readable(tap) == readable(aiosmtp(authority, starttls)[1])
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_asyncio_streams_run_unmodified(simulated, authority, tls):
+    async def echo(reader, writer):
+        writer.write(await reader.readline())
+        await writer.drain()
+        writer.close()
+
+    async def talk():
+        context = authority.server_context(["b"]) if tls else None
+        await asyncio.start_server(echo, "b", 7, ssl=context)
+        trust = authority.client_context() if tls else None
+        reader, writer = await asyncio.open_connection("b", 7, ssl=trust)
+        writer.write(b"hello\r\n")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+    assert simulated.run(talk()) == b"hello\r\n"
+    layer = "inside" if tls else "plain"
+    assert [r.data for r in simulated.tap.records if r.layer == layer] == [b"hello\r\n"] * 2
+    assert simulated.tap.connections[0].client_name == "localhost"
