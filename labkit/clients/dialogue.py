@@ -10,7 +10,7 @@ a test (`play`), the simulated network or a real server.  A tuple of commands is
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar
 
 from labkit.errors import LabError
 from labkit.net.session import Action, Close, Send, StartTLS
@@ -30,12 +30,11 @@ class Reader(Protocol):
     def feed(self, data: bytes) -> Any | None: ...
 
 
-@runtime_checkable
 class ActingReader(Reader, Protocol):
     """A reader that has to do something before the reply can come.
 
-    Asked after every `feed` that returned None: a synchronising literal is sent once the
-    server has said "+".
+    `actions` is asked, of a reader that has it, after every `feed` that returned None: a
+    synchronising literal is sent once the server has said "+".
     """
 
     def actions(self) -> Iterable[Action]: ...
@@ -104,7 +103,7 @@ class DialogueSession(Generic[T]):
 
     def receive(self, data: bytes) -> Iterator[Action]:
         self._rest += data
-        while self._pending:
+        while self._pending and self._rest:
             if self._reader is None:
                 self._reader = self._pending[0].reader()
             chunk, self._rest = self._rest, b""
@@ -114,8 +113,7 @@ class DialogueSession(Generic[T]):
                 yield from self._fail(error)
                 return
             if reply is None:
-                if isinstance(self._reader, ActingReader):
-                    yield from self._reader.actions()
+                yield from getattr(self._reader, "actions", tuple)()
                 return
             self._rest, self._reader = self._reader.rest, None
             self._pending.pop(0)
