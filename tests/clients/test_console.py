@@ -112,3 +112,24 @@ def test_loopback_waits_only_so_long() -> None:
         smtp = Console(office.network, office.client(), office.host.address, 25, timeout=0.05)
         with smtp, pytest.raises(LabError, match=r"has not answered in 0\.05 seconds"):
             smtp.reply()
+
+
+def test_typing_waits_for_each_reply_and_never_in_vain(office: Office) -> None:
+    smtp = console(office, 25)
+    assert smtp.type("NOOP") == "[this console is not connected: call connect() first]"
+    smtp.connect()
+    assert smtp.type("HELO me\nMAIL FROM:<>").splitlines() == [
+        "C: HELO me",
+        "S: 250 mx.example.org",
+        "C: MAIL FROM:<>",
+        "S: 250 2.1.0 Ok",
+    ]
+    said = smtp.type("RCPT TO:<bob@example.org>\nDATA\nSubject: hello\n\nQUIT").splitlines()
+    assert said[-2:] == [
+        "C: QUIT",
+        f"[{smtp._server} still reads the letter, and waits for a line with only a dot]",
+    ]
+    assert smtp.type(".\nQUIT").splitlines()[1].startswith("S: 250 2.0.0 Ok: queued")
+    assert smtp.type("NOOP").splitlines()[-1].startswith(f"[{smtp._server}")
+    smtp.close()
+    assert office.accepted[0].data.endswith(b"Subject: hello\r\n\r\nQUIT\r\n")
