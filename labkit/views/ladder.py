@@ -8,7 +8,7 @@ is folded into one arrow, a reply that never came is said to be missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -146,78 +146,43 @@ def _rank(role: str | None) -> int:
 
 def _steps(
     exchanges: list[Row], ends: dict[int, Row], places: dict[int, tuple[int, int]]
-) -> Iterable[tuple[tuple[int, ...], Step]]:
+) -> Iterator[tuple[tuple[int, ...], Step]]:
     """Every step with what it is sorted by: time, connection, exchange, order within it."""
     last: dict[int, int] = {}
     for row in exchanges:
-        number, order = row["connection"], row["exchange"]
-        client, server = places[number]
-        sent = _first(row, "sent_at", "time")
-        replied = _first(row, "replied_at", "first_reply_at")
-        secure = bool(row.get("encrypted"))
+        number = row["connection"]
+        forth, back = places[number], places[number][::-1]
         if number not in last:
-            begin = _first(ends.get(number, {}), "start") or _first(row, "time") or 0
-            yield (
-                (begin, number, -1, 0),
-                Step(
-                    "open",
-                    begin,
-                    _opening(row, ends.get(number, {})),
-                    client,
-                    server,
-                    number,
-                    detail="",
-                    encrypted=secure,
-                ),
-            )
-            last[number] = begin
-        at = sent if sent is not None else last[number]
-        if row.get("verb") == "TLS":
-            words = " ".join(filter(None, ["TLS handshake", row.get("argument"), row.get("text")]))
-            yield (
-                (at, number, order, 0),
-                Step("tls", at, visible(words), client, server, number, row["outcome"]),
-            )
-            continue
-        if row.get("verb") is not None:
-            flaw = f"  ⚠ {row['flaw']}" if row.get("flaw") else ""
-            yield (
-                (at, number, order, 0),
-                Step(
-                    "command",
-                    at,
-                    _command(row) + flaw,
-                    client,
-                    server,
-                    number,
-                    encrypted=secure,
-                    detail=_detail(row),
-                ),
-            )
-        if replied is not None:
-            last[number] = replied
-            yield (
-                (replied, number, order, 1),
-                Step(
-                    "reply",
-                    replied,
-                    _reply(row),
-                    server,
-                    client,
-                    number,
-                    row["outcome"],
-                    secure,
-                    _detail(row),
-                ),
-            )
-        elif row["outcome"] == "unanswered":
-            yield (
-                (at, number, order, 1),
-                Step("missing", at, "no reply arrived", server, client, number, "unanswered", secure),
-            )
+            end = ends.get(number, {})
+            last[number] = _first(end, "start") or _first(row, "time") or 0
+            opened = Step("open", last[number], _opening(row, end), *forth, number)
+            yield (last[number], number, -1, 0), opened
+        asked = _first(row, "sent_at", "time")
+        for step in _of_exchange(row, last[number] if asked is None else asked, forth, back):
+            last[number] = step.at or last[number]
+            yield (last[number], number, row["exchange"], step.kind != "command"), step
 
 
-def _with_pauses(steps: Iterable[Step]) -> Iterable[Step]:
+def _of_exchange(row: Row, asked: int, forth: tuple[int, int], back: tuple[int, int]) -> Iterator[Step]:
+    """The arrows of one row: the command, and its reply or that it is missing."""
+    common: dict[str, Any] = {"connection": row["connection"], "encrypted": bool(row.get("encrypted"))}
+    replied = _first(row, "replied_at", "first_reply_at")
+    flaw = f"  ⚠ {row['flaw']}" if row.get("flaw") else ""
+    if row.get("verb") == "TLS":
+        words = " ".join(filter(None, ["TLS handshake", row.get("argument"), row.get("text")]))
+        yield Step("tls", asked, visible(words) + flaw, *forth, row["connection"], row["outcome"])
+        return
+    if row.get("verb") is not None:
+        yield Step("command", asked, _command(row) + flaw, *forth, detail=_detail(row), **common)
+        flaw = ""
+    if replied is not None:
+        reply = _reply(row) + flaw
+        yield Step("reply", replied, reply, *back, outcome=row["outcome"], detail=_detail(row), **common)
+    elif row["outcome"] == "unanswered":
+        yield Step("missing", asked, "no reply arrived", *back, outcome="unanswered", **common)
+
+
+def _with_pauses(steps: Iterable[Step]) -> Iterator[Step]:
     before: int | None = None
     for step in steps:
         if step.at is not None:
@@ -240,7 +205,7 @@ def _opening(row: Row, end: Row) -> str:
 
 def _command(row: Row) -> str:
     if row["verb"] == ".":
-        return f"message data, {plural(row.get('octets_sent') or 0, 'octet')}, ended by ."
+        return f"message, {plural(row.get('octets_sent') or 0, 'octet')}, then ."
     words = [row.get("tag"), row["verb"] if row["verb"] != "(response)" else None, row.get("argument")]
     return visible(" ".join(str(word) for word in words if word))
 
@@ -248,7 +213,7 @@ def _command(row: Row) -> str:
 def _reply(row: Row) -> str:
     first, *more = (row.get("text") or "").split("\n")
     extra = (row.get("untagged") or 0) or (row.get("reply_lines") or 1) - 1 or len(more)
-    text = visible(" ".join(filter(None, [row.get("status"), short(first, 22) if extra else first])))
+    text = visible(" ".join(filter(None, [row.get("status"), short(first, 18) if extra else first])))
     return f"{OUTCOME_MARKS.get(row['outcome'], '')} {text}" + (
         f" (+{plural(extra, 'line')})" if extra else ""
     )

@@ -9,7 +9,8 @@ Numbers on the way taken are those of the column `exchange`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import zip_longest
@@ -23,6 +24,9 @@ from labkit.views.words import listing, plural, protocol_name, visible
 
 SUCCESS: frozenset[Status] = frozenset({2, 3, "+OK", "OK", "+"})
 MANY = 3
+
+Steps = dict[tuple[str, str], dict[str, list[Status]]]
+"""(state, next state) -> verb -> the statuses that lead there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,36 +118,12 @@ def _step(machine: Machine[Any], before: str, row: Row) -> str:
 
 def _drawing(machine: Machine[Any], moves: Sequence[Move], now: str | None) -> Drawing:
     names = [_name(state) for state in machine.table]
-    place = {name: position for position, name in enumerate(names)}
-    steps: dict[tuple[str, str], dict[str, list[Status]]] = {}
+    steps: Steps = {}
     for state, verb, status, after in machine.edges():
         steps.setdefault((_name(state), _name(after)), {}).setdefault(verb, []).append(status)
     taken: dict[tuple[str, str], list[Move]] = {}
     for move in moves:
         taken.setdefault((move.source, move.target), []).append(move)
-    edges: list[Edge] = []
-    for target in names:
-        shared = _shared(steps, target, place)
-        verbs = {verb for verb, sources in shared.items() if sources}
-        used: list[Move] = []
-        for source in names:
-            if source == target or (source, target) not in steps:
-                continue
-            own = {
-                v: s
-                for v, s in steps[source, target].items()
-                if v not in verbs or _adjacent(place, source, target)
-            }
-            went = taken.get((source, target), [])
-            if own:
-                edges.append(Edge(place[source], place[target], _label(own, machine.protocol),
-                                  tuple(move.exchange for move in went if move.verb in own)))  # fmt: skip
-            used += [move for move in went if move.verb not in own]
-        if verbs:
-            some = next(steps[source, target] for source in names
-                        if verbs <= steps.get((source, target), {}).keys() and source != target)  # fmt: skip
-            label = _label({verb: some[verb] for verb in some if verb in verbs}, machine.protocol)
-            edges.append(Edge(None, place[target], label, tuple(move.exchange for move in used)))
     visited = {name for move in moves for name in (move.source, move.target)}
     nodes = [
         Node(
@@ -158,26 +138,30 @@ def _drawing(machine: Machine[Any], moves: Sequence[Move], now: str | None) -> D
     title = f"{protocol_name(machine.protocol)}: the states of a connection"
     where = f" The connection is now in state {now}." if now else ""
     way = f" Its path has {plural(len(moves), 'step')}." if moves else ""
-    return Drawing(title, f"State diagram. {title}: {listing(names)}.{where}{way}", nodes, edges)
+    alt = f"State diagram. {title}: {listing(names)}.{where}{way}"
+    return Drawing(title, alt, nodes, list(_edges(machine.protocol, names, steps, taken)))
 
 
-def _shared(
-    steps: dict[tuple[str, str], dict[str, list[Status]]], target: str, place: dict[str, int]
-) -> dict[str, list[str]]:
-    """The verbs that lead to `target` from so many states that each arc of its own would hide the others."""
-    sources: dict[str, list[str]] = {}
-    for (source, after), verbs in steps.items():
-        if after == target and source != target and not _adjacent(place, source, target):
-            for verb in verbs:
-                sources.setdefault(verb, []).append(source)
-    every = {
-        verb: [s for s, a in steps if a == target and s != target and verb in steps[s, a]] for verb in sources
-    }
-    return {verb: found for verb, found in every.items() if len(found) >= MANY}
-
-
-def _adjacent(place: dict[str, int], source: str, target: str) -> bool:
-    return place[target] == place[source] + 1
+def _edges(
+    protocol: str, names: Sequence[str], steps: Steps, taken: dict[tuple[str, str], list[Move]]
+) -> Iterator[Edge]:
+    place = {name: position for position, name in enumerate(names)}
+    for target in names:
+        into = {source: verbs for (source, after), verbs in steps.items() if after == target != source}
+        count = Counter(verb for verbs in into.values() for verb in verbs)
+        shared: dict[str, list[Status]] = {}
+        others: list[int] = []
+        for source, verbs in into.items():
+            next_door = place[target] == place[source] + 1
+            own = {verb: verbs[verb] for verb in verbs if next_door or count[verb] < MANY}
+            shared |= {verb: verbs[verb] for verb in verbs if verb not in own}
+            went = taken.get((source, target), [])
+            others += [move.exchange for move in went if move.verb not in own]
+            if own:
+                exchanges = tuple(move.exchange for move in went if move.verb in own)
+                yield Edge(place[source], place[target], _label(own, protocol), exchanges)
+        if shared:
+            yield Edge(None, place[target], _label(shared, protocol), tuple(sorted(others)))
 
 
 def _label(verbs: dict[str, list[Status]], protocol: str) -> str:

@@ -25,7 +25,7 @@ def test_a_submission_from_top_to_bottom(journey_rows: dict[str, Any]) -> None:
         "✓ 220 2.0.0 go ahead",
     ]
     assert "✗ 550 5.1.1 no such user" in labels
-    assert "message data, 612 octets, ended by ." in labels
+    assert "message, 612 octets, then ." in labels
 
 
 def test_arrows_point_from_the_one_who_speaks(journey_rows: dict[str, Any]) -> None:
@@ -45,7 +45,7 @@ def test_pipelined_commands_stand_above_their_replies(journey_rows: dict[str, An
         "✓ 250 2.1.0 ok",
         "✓ 250 2.1.5 ok",
         "… 354 go on",
-        "message data, 812 octets, ended by .",
+        "message, 812 octets, then .",
         "no reply arrived",
     ]
 

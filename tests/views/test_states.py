@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -50,3 +51,20 @@ def test_a_state_can_be_lit_without_a_path() -> None:
 
 def test_another_protocols_rows_are_no_path(submission: list[dict[str, Any]]) -> None:
     assert str(diagram(pop3.MACHINE, submission)) == str(diagram(pop3.MACHINE))
+
+
+class Room(Enum):
+    A, B, C, D, E = "ABCDE"
+
+
+def test_verbs_from_many_states_need_no_state_that_has_them_all() -> None:
+    table = {
+        Room.A: {("x", 2): Room.E, ("y", 2): Room.E},
+        Room.B: {("x", 2): Room.E, ("z", 2): Room.E},
+        Room.C: {("x", 2): Room.E, ("y", 2): Room.E, ("z", 2): Room.E},
+        Room.D: {("y", 2): Room.E, ("z", 2): Room.E},
+        Room.E: {},
+    }
+    svg = diagram(Machine("smtp", Room.A, table)).svg or ""
+    assert svg.count("from several states") == 1
+    assert ">x, y, z<" in svg
