@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial, wraps
 from typing import Any, AnyStr, TypeVar
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from labkit.errors import ProtocolError
 from labkit.grammar import sasl
@@ -77,6 +77,8 @@ def answers(
             reply = refused.reply
         except ProtocolError as error:
             reply = Reply(501, (f"{error.message} ({error.rule})",), _enhanced(verb, error))
+        except TLSSetupException:
+            raise  # aiosmtpd ends the connection
         except Exception:
             log.exception("%s failed", verb)
             reply = FAILED
@@ -180,7 +182,10 @@ class Engine(SMTP):
         super()._timeout_cb()  # type: ignore[no-untyped-call]
 
     async def handle_exception(self, error: Exception) -> str:
-        log.error("the session failed", exc_info=error)
+        if isinstance(error, TLSSetupException):
+            log.info("no TLS with %s: %s", self.session and self.session.peer, error.__cause__)
+        else:
+            log.error("the session failed", exc_info=error)
         return str(FAILED)
 
     async def push(self, status: AnyStr) -> None:

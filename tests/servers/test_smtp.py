@@ -12,6 +12,7 @@ from support.office import Office
 from support.wire import Wire
 
 from labkit import standards
+from labkit.grammar.framing import Buffer
 from labkit.grammar.smtp import Refused, Reply
 from labkit.servers.smtp import KNOWN_DIFFERENCES, REGISTRY
 
@@ -126,11 +127,14 @@ def test_what_is_pipelined_behind_starttls_is_dropped(office: Office, relay: Wir
     converse(relay, ("MAIL FROM:<a@b>", "503 5.5.1 Send EHLO"))
 
 
-def test_a_handshake_that_fails_ends_the_connection(office: Office, relay: Wire) -> None:
+def test_a_handshake_that_fails_ends_the_connection(
+    office: Office, relay: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
     converse(relay, ("STARTTLS", "220"))
-    relay.send(b"this is no ClientHello\r\n", moment=120)
+    assert b"451" not in relay.send(b"this is no ClientHello\r\n", moment=120)
     assert relay.closed
     assert begun(office.wire("smtp"))
+    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == []
 
 
 def test_small_commands(relay: Wire) -> None:
@@ -425,6 +429,24 @@ def test_a_message_that_is_too_large_is_not_kept(office: Office) -> None:
         assert wire.send(b"." + stuffed + b".\r\nNOOP\r\n").startswith(reply)
         converse(wire, ("RCPT TO:<bob@example.org>", "503"))
     assert len(office.accepted) == 1
+
+
+def test_what_is_refused_takes_no_room(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[int] = []
+
+    class Watched(Buffer):
+        def feed(self, data: bytes) -> None:
+            super().feed(data)
+            kept.append(len(self))
+
+    monkeypatch.setattr("labkit.servers.smtp_engine.Buffer", Watched)
+    office.serve("smtp", size_limit=30_000)
+    wire = begun(office.wire("smtp"))
+    to_data(wire)
+    assert wire.send(*[b"x" * 10_000] * 1000, moment=10) == b""
+    assert wire.send(b"\r\n.\r\n").startswith(b"552 5.3.4")
+    assert len(kept) > 10
+    assert max(kept) < 150_000  # the limit, and what the link carries at once
 
 
 def test_mail_that_runs_in_a_circle_is_stopped(office: Office, relay: Wire) -> None:
