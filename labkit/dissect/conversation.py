@@ -69,6 +69,7 @@ class Conversation:
         self.at = 0  # in the client's stream: where the next command begins
         self.reply_at = 0  # in the server's stream: where the next reply begins
         self.encrypted = False
+        self._expected_tls = False  # and plain octets came
         self._passed = 0  # gaps of the server's stream that are behind us
 
     @property
@@ -136,6 +137,9 @@ class Conversation:
         row.status, row.text, row.reply_lines = reply.status, reply.text, reply.lines
         row.enhanced, row.response_code, row.untagged = reply.enhanced, reply.response_code, reply.untagged
         row.encrypted = self.encrypted
+        if self._expected_tls and row.start >= 0:
+            row.flaws = (Found("not-tls", "client", row.start), *row.flaws)
+            self._expected_tls = False
         if reply.flaws:
             row.flaws += reply.flaws
         return row
@@ -145,7 +149,8 @@ class Conversation:
         client, server = self.client, self.server
         while client.tls_at is None and server.tls_at is None:
             if (client.ended and server.ended) or len(server.data) > self.reply_at:
-                return client.data != b"" and self._stays_plain()
+                self._expected_tls = len(client.data) > self.at
+                return True
             yield None
         begins = len(client.data) if client.tls_at is None else client.tls_at
         flaws: tuple[Found, ...] = ()
@@ -169,9 +174,6 @@ class Conversation:
         return tuple(_line_flaws(half, side, start, bytes(line), limit))
 
     # Where octets are missing.
-
-    def _stays_plain(self) -> bool:
-        return len(self.client.data) > self.at
 
     def _behind_gap(self, end: int) -> int:
         """The end of a command that a gap runs through: where the next one is recognised."""

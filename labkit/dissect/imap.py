@@ -148,8 +148,8 @@ class Imap(Conversation):
         while at < row.end and (found := _ASTRING.search(data, at, row.end)) is not None:
             literal = literal_size(bytes(found[0]))
             if literal:
-                start = self.client.line(found.end())
-                at = min(self.client.octets(start, literal[0]), row.end)
+                start = (data.find(b"\n", found.end(), row.end) + 1) or row.end
+                at = min(start + literal[0], row.end)
                 spans.append((start, at))
             else:
                 quoted = 1 if found[1] is not None else 0
@@ -251,8 +251,10 @@ class Imap(Conversation):
         """Index just behind the response at `at`, with its literals; None: not all here yet."""
         server = self.server
         end = server.line(at)
+        if end < 0:
+            return None
         if server.data[end - 3 : end] != b"}\r\n" or response_ends_in_text(bytes(server.data[at:end])):
-            return None if end < 0 else end
+            return end
         start = at
         while (literal := literal_size(bytes(server.data[max(start, end - 40) : end]))) is not None:
             start = server.octets(end, literal[0])

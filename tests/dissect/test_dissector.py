@@ -221,4 +221,17 @@ def test_any_octets_any_gaps(
 @given(octets, octets, st.sampled_from([25, 110, 143]))
 def test_any_octets_in_pieces(flow: Any, bytewise: Any, client: bytes, server: bytes, port: int) -> None:
     whole = flow(("S", server), ("C", client), port=port)
-    assert bytewise(whole) == list(Dissection(whole, whole=True).advance())
+    rows = list(Dissection(whole, whole=True).advance())
+    assert bytewise(whole) == rows
+    if rows:
+        assert_covers([(row.start, row.end) for row in rows], len(client))
+        assert_covers([(row.reply_start, row.reply_end) for row in rows], len(server))
+
+
+def assert_covers(spans: list[tuple[int, int]], size: int) -> None:
+    """Every octet belongs to one row."""
+    at = 0
+    for start, end in sorted(span for span in spans if span[0] >= 0):
+        assert start == at
+        at = end
+    assert at == size

@@ -113,6 +113,15 @@ def test_secrets_of_login(flow: Any, line: bytes) -> None:
     assert hidden == b"p w"
 
 
+def test_a_login_cut_off_in_its_literal(flow: Any) -> None:
+    talk = flow(
+        ("S", b"* OK a\r\n"), ("C", b"a LOGIN bob {9}\r\n"), ("S", b"+ go\r\n"), ("C", b"pass"), port=143
+    )
+    _, rows = dissect(talk)
+    assert [talk.client.data[a:b] for a, b in rows[1].secrets] == [b"pass"]
+    assert names(rows[1]) == ["truncated", "unanswered"]
+
+
 def test_literals_in_a_reply(flow: Any) -> None:
     said = [("S", b"* PREAUTH a\r\n"), ("C", b"a FETCH 1 BODY[]\r\nb NOOP\r\n")]
     said += [("S", b"* 1 FETCH (BODY[] {9}\r\na OK b\r\n. UID 7)\r\na OK text {5}\r\nb OK c\r\n")]

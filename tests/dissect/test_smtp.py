@@ -153,6 +153,11 @@ def test_starttls_without_keys_ends_behind_the_handshake(flow: Any) -> None:
     ]
 
 
+def test_plain_octets_where_tls_was_agreed_on(rows_of: Any) -> None:
+    rows = rows_of("S: 220 a", "C: EHLO a", "S: 250 a", "C: STARTTLS", "S: 220 go", "C: NOOP", "S: 500 what")
+    assert [(row.verb, names(row)) for row in rows[2:]] == [("STARTTLS", []), ("NOOP", ["not-tls"])]
+
+
 def test_what_was_said_inside_tls_goes_on(flow: Any) -> None:
     said = [("S", b"220 a\r\n"), ("C", b"EHLO a\r\nSTARTTLS\r\n"), ("S", b"250 STARTTLS\r\n220 go\r\n")]
     said += [("C!", b""), ("S!", b""), ("C", b"EHLO a\r\n"), ("S", b"250 a\r\n")]
