@@ -74,7 +74,8 @@ class Client:
     def words(self, verb: str, *words: str) -> Command:
         """A command as it would be typed: `words("FETCH", "1:3", "(FLAGS UID)")`."""
         tag = next(self._tags)
-        return Command(tag, verb, (" ".join([tag, verb, *words, "\r\n"]).replace(" \r", "\r").encode(),))
+        line = " ".join([tag, verb, *words])
+        return Command(tag, verb, (f"{line}\r\n".encode(),))
 
     def greeting(self) -> Dialogue[Reply]:
         return (yield from ask(GREETING))

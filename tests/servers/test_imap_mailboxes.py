@@ -75,6 +75,7 @@ def test_a_select_that_fails_leaves_nothing_selected(talk: Talk) -> None:
         ("a RENAME foo old", "a NO [ALREADYEXISTS] mailbox old exists already"),
         ("a RENAME foo foo/in", "a NO [CANNOT] foo cannot be moved below itself"),
         ("a STATUS nowhere (UNSEEN)", "a NO [NONEXISTENT] mailbox nowhere does not exist"),
+        ("a DELETE &ZeVnLIqe-", "a NO [NONEXISTENT] mailbox \\u65e5\\u672c\\u8a9e does not exist"),
         ("a NAMESPACE", '* NAMESPACE (("" "/")) NIL NIL\r\na OK NAMESPACE completed'),
     ],
 )

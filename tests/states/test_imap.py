@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from labkit import standards
 from labkit.states.imap import AFTER_GREETING, MACHINE, TABLE, State
 from labkit.states.machine import Machine
 
@@ -42,3 +43,10 @@ def test_bad_never_moves() -> None:
 def test_every_state_is_reached_from_a_greeting() -> None:
     assert isinstance(MACHINE, Machine)
     assert {*AFTER_GREETING.values(), *(after for _, _, _, after in MACHINE.edges())} == set(TABLE)
+
+
+def test_the_standards_name_the_same_states() -> None:
+    for command in standards.COMMANDS["imap"]:
+        permitted = [state.value for state in State if command.verb in MACHINE.legal(state)]
+        anywhere = [state.value for state in State if state is not State.LOGOUT]
+        assert permitted == list(command.states or anywhere), command.verb

@@ -168,7 +168,7 @@ class ImapSession:
             self._permit(verb)
             command = Command(tag, verb, parse_arguments(at, verb))
         except (ProtocolError, Refused) as error:
-            yield Send(_bad(frame, error))
+            yield Send(write_response(_refusal(find_tag(frame), error)))
             return
         self._command, self._answer = command, self._handle(command)
         yield from self._run(None)
@@ -205,7 +205,7 @@ class ImapSession:
             tag, verb = parse_head(ImapCursor(start))
             self._permit(verb)
         except (ProtocolError, Refused) as error:
-            return _bad(start, error)
+            return write_response(_refusal(find_tag(start), error))
         if verb == "APPEND" and literal is not None:
             text = f"a message may have {self._message_limit} octets"
             return write_response(Status(tag, "NO", text, "TOOBIG"))
@@ -233,16 +233,12 @@ class ImapSession:
                     out.clear()
         except StopIteration as stop:
             done: Done = stop.value
-            yield from self._complete(out, Status(command.tag, "OK", done.text, done.code), done.then)
-        except Refused as refusal:
-            status = Status(command.tag, refusal.status, refusal.text, refusal.code)
-            yield from self._complete(out, status)
-        except StoreError as error:
-            yield from self._complete(out, Status(command.tag, "NO", str(error), error.code))
-        except ProtocolError as error:
-            yield from self._complete(out, Status(command.tag, "BAD", error.message))
+            status, then = Status(command.tag, "OK", done.text, done.code), done.then
+        except (ProtocolError, Refused, StoreError) as error:
+            status, then = _refusal(command.tag, error), None
+        yield from self._complete(out, status, then)
 
-    def _complete(self, out: bytearray, status: Status, then: Action | None = None) -> Iterator[Action]:
+    def _complete(self, out: bytearray, status: Status, then: Action | None) -> Iterator[Action]:
         """The last octets of an answer: the news of the mailbox, then the tagged response."""
         assert self._command is not None
         verb = self._command.verb
@@ -281,6 +277,13 @@ class ImapSession:
             self._wake_soon()
 
 
-def _bad(start: bytes, error: ProtocolError | Refused) -> bytes:
-    text = error.message if isinstance(error, ProtocolError) else error.text
-    return write_response(Status(find_tag(start), "BAD", text))
+def _refusal(tag: str | None, error: ProtocolError | Refused | StoreError) -> Status:
+    match error:
+        case Refused():
+            status, text, code = error.status, error.text, error.code
+        case StoreError():
+            status, text, code = "NO", str(error), error.code
+        case _:
+            status, text, code = "BAD", error.message, None
+    # a text is US-ASCII (RFC 3501 9, resp-text), and a mailbox's name may be in it
+    return Status(tag, status, text.encode("ascii", "backslashreplace").decode(), code)
