@@ -56,7 +56,7 @@ class TestEveryExercise:
         [..., None, "", "…", 7, -1.5, float("nan"), float("inf"), True, "x", b"x", [], [[1], {}], {}, {1: 2},
          {"access": ["a", 3]}, {"client": None, "server": 3}, object(), lambda: None, OSError("x"),
          range(3)],
-        ids=repr,
+        ids=lambda nonsense: type(nonsense).__name__,
     )  # fmt: skip
     def test_nonsense_gets_words(self, exercise: Exercise, nonsense: Any) -> None:
         for world in (journey(), nothing(), nonsense):
