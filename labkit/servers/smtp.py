@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from labkit import standards
@@ -203,7 +204,7 @@ class SMTPServer(Engine):
         if account is None or self.client is None:
             return BAD_LOGIN
         self.user = account.address
-        self.client = Client(self.client.name, self.client.address, True, self.encrypted, self.user)
+        self.client = replace(self.client, user=self.user)
         return Reply(235, ("Authentication successful",), "2.7.0")
 
     async def _exchange(self, exchange: sasl.ServerExchange, initial: bytes | None) -> sasl.Credentials:
@@ -278,8 +279,11 @@ class SMTPServer(Engine):
             now=site.now(),
             token=site.token,
         )
-        # a client that vanishes from here on leaves the message whole
-        await asyncio.shield(self.service.accept(envelope))
+        try:
+            # a client that vanishes from here on leaves the message whole
+            await asyncio.shield(self.service.accept(envelope))
+        except ProtocolError as error:  # of the host, not of this client
+            raise RuntimeError("the host did not take the message") from error
         return Reply(250, (f"Ok: queued as {envelope.queue_id}",), "2.0.0")
 
 

@@ -12,6 +12,7 @@ from support.office import Office
 from support.wire import Wire
 
 from labkit import standards
+from labkit.errors import ProtocolError
 from labkit.grammar.framing import Buffer
 from labkit.grammar.smtp import Refused, Reply
 from labkit.servers.smtp import KNOWN_DIFFERENCES, REGISTRY
@@ -463,10 +464,11 @@ def test_the_host_may_refuse_a_message(office: Office, relay: Wire) -> None:
     converse(relay, (".", "452 4.3.1 No room"), ("NOOP", "250"))
 
 
+@pytest.mark.parametrize("failure", [ZeroDivisionError(), ProtocolError("a field of the host's own")])
 def test_a_host_that_fails_is_a_temporary_failure(
-    office: Office, relay: Wire, caplog: pytest.LogCaptureFixture
+    office: Office, relay: Wire, caplog: pytest.LogCaptureFixture, failure: Exception
 ) -> None:
-    office.failure = ZeroDivisionError()
+    office.failure = failure
     to_data(relay)
     with caplog.at_level(logging.CRITICAL):
         converse(relay, (".", "451 4.3.0"), ("NOOP", "250"))
