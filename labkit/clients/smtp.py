@@ -29,11 +29,9 @@ from labkit.grammar.smtp import Mail, Rcpt, Refused, Reply, ReplyReader, extensi
 from labkit.message.address import Path, parse_path
 from labkit.net.session import StartTLS
 
-__all__ = [
-    *("GREETING", "Command", "Delivery", "Offered", "Refused", "Unsupported", "ask", "command"),
-    *("deliver", "greeting", "hello", "leave", "login", "mail", "message", "rcpt", "relay"),
-    *("start_tls", "submit"),
-]
+__all__ = ["GREETING", "Command", "Delivery", "Offered", "Refused", "Unsupported", "ask", "command"]
+__all__ += ["deliver", "greeting", "hello", "leave", "login", "mail", "message", "rcpt", "relay"]
+__all__ += ["start_tls", "submit"]
 
 Offered = Mapping[str, tuple[str, ...]]
 """What the server said to EHLO: KEYWORD -> its parameters; empty after HELO."""
