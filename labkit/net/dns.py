@@ -98,7 +98,7 @@ class Names:
             response.set_rcode(dns.rcode.SERVFAIL)
         else:
             self._fill(response, query.question[0].name, query.question[0].rdtype)
-        return response.to_wire()
+        return response.to_wire(want_shuffle=False)  # by chance, not by the world's seed
 
     def _fill(
         self, response: dns.message.Message, name: dns.name.Name, kind: dns.rdatatype.RdataType
@@ -162,7 +162,6 @@ async def mail_hosts(network: Network, client: Host, server: str, domain: str) -
     try:
         answers = await resolve(network, client, server, domain, "MX")
     except NoAnswer:
-        await resolve(network, client, server, domain, "A")
         return [MailHost(0, domain)]
     hosts = [MailHost(int(preference), name) for preference, name in (answer.split() for answer in answers)]
     if any(host.name == "." for host in hosts):

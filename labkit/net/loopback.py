@@ -270,6 +270,8 @@ class LoopbackNetwork:
         connection = self._opened("udp", client, sock, server, port)
         try:
             async with asyncio.timeout(timeout):
+                if not client.online:
+                    raise silent(server)
                 sock.connect(self._real(server, port))
                 return await exchange(self.tap, self.faults, connection, sock, question)
         except TimeoutError:

@@ -223,7 +223,8 @@ class SimulatedNetwork:
             found.service if found else None,
         )
         try:
-            return await asyncio.wait_for(self._exchange(connection, server, link, question), timeout)
+            reachable = client.online and server is not None and server.online
+            return await asyncio.wait_for(self._exchange(connection, link, question, reachable), timeout)
         except TimeoutError:
             self.tap.close(connection, self.microseconds(), "timeout", None)
             raise TimeoutError(errno.ETIMEDOUT, f"no answer from {address} in {timeout:g} seconds") from None
@@ -231,9 +232,9 @@ class SimulatedNetwork:
             self.tap.close(connection, self.microseconds(), None, None)
 
     async def _exchange(
-        self, connection: Connection, server: Host | None, link: Link, question: bytes
+        self, connection: Connection, link: Link, question: bytes, reachable: bool
     ) -> bytes:
-        await self._carry(connection, "client", question, link, server is not None and server.online)
+        await self._carry(connection, "client", question, link, reachable)
         found = self._datagrams.get((connection.server, connection.server_port))
         if found is None or found.responder is None:
             await self._pass(link.latency)

@@ -90,6 +90,21 @@ def test_mail_hosts_in_the_order_of_preference(lab):
     assert mail(lab, "example.org") == [MailHost(10, "mx.example.org"), MailHost(20, "backup.example.org")]
 
 
+def test_answers_keep_the_order_in_which_they_were_added(names):
+    hosts = [f"10 mx{number}.example.net" for number in range(9)]
+    names.add("many.example.org", "MX", *hosts)
+    for _ in range(3):
+        question = dns.message.make_query("many.example.org", "MX").to_wire()
+        (answer,) = dns.message.from_wire(names.answer(question)).answer
+        assert [rdata.to_text() for rdata in answer] == [f"{host}." for host in hosts]
+
+
+def test_an_offline_host_gets_no_answer(lab):
+    lab.host("mta").online = False
+    with pytest.raises(ServerFailure):
+        ask(lab, "example.org", "A")
+
+
 def test_without_mx_the_domain_itself_takes_the_mail(lab):
     assert mail(lab, "bare.example.org") == [MailHost(0, "bare.example.org")]
 
