@@ -78,8 +78,10 @@ def test_examine_never_sets_seen(site: Site, inbox: Mailbox) -> None:
     assert flags(inbox)[0] == set()
 
 
-def test_flags_are_told_once(talk: Talk) -> None:
+def test_flags_are_told_once(talk: Talk, inbox: Mailbox) -> None:
     assert talk("a FETCH 1 (FLAGS BODY[])").count("FLAGS") == 1
+    inbox.change_flags([2], ["\\Flagged"], "add")
+    assert talk.lines("b FETCH 1 FLAGS") == ["* 1 FETCH (FLAGS (\\Flagged \\Seen))", "b OK FETCH completed"]
 
 
 # STORE

@@ -138,7 +138,8 @@ def test_starttls() -> None:
     assert talk.send(b"a STARTTLS\r\nb NOOP\r\n") == "a OK begin TLS negotiation now"
     assert talk.begins_tls
     assert talk.take(talk.session.encrypted()) == ""
-    assert "STARTTLS" not in talk("c CAPABILITY")  # and nothing of b, which came in plain text
+    assert talk("c NOOP") == "c OK NOOP completed"  # and nothing of b, which came in plain text
+    assert "STARTTLS" not in talk("c CAPABILITY")
     assert talk("d STARTTLS") == "d BAD there is no command STARTTLS here"
 
 
