@@ -101,7 +101,8 @@ class Conversation:
             return reply._replace(flaws=(self.unanswered(command),))
         if self.server.gaps and (gap := self._gap_in(reply)) is not None:
             return self._mended(reply, gap, end)
-        if (self.client.gaps or reply.status == b"421") and self._came_before(reply, command):
+        doubted = self.client.timely or self.client.gaps or reply.status == b"421"
+        if doubted and self._came_before(reply, command):
             self.reply_at = reply.end
             yield self.orphan(reply)
             return (yield from self.next_reply(command, end))

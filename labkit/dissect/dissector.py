@@ -6,8 +6,8 @@ octets go and resumed when there are more (`Dissection.advance`); the rows are t
 pieces the octets came.
 
 Servers differ in what they take for the end of a line, of a message, and of what was
-said before TLS.  Where a client made use of that, the reading is taken under which its
-commands fit the replies best (`dissect`).
+said before TLS.  Where a client made use of that, or a server said more than it was asked, the
+reading is taken under which commands and replies fit best (`dissect`).
 """
 
 from __future__ import annotations
@@ -51,10 +51,12 @@ class Reading(NamedTuple):
     strict: bool = False
     lax: bool = False
     heeded: bool = False
+    timely: bool = False
 
 
 USUAL = Reading()
 OTHERS = (Reading(strict=True), Reading(lax=True), Reading(heeded=True))
+TIMELY = Reading(timely=True)  # not the usual one: captures have packets in the wrong order
 LEAVE_A_CHOICE = frozenset(("bare-lf", "bare-dot", "behind-starttls"))
 MISFITS = frozenset(("unanswered", "unsolicited-reply", "unknown-command", "out-of-order", "bad-reply"))
 
@@ -70,8 +72,8 @@ class Dissection:
         self._whole = whole
         self.protocol: Protocol | None = None
         self.client, self.server = (
-            Half(order=side.order_at, gaps=side.gaps, strict=strict, lax=reading.lax, heeded=reading.heeded)
-            for side, strict in ((flow.client, reading.strict), (flow.server, False))
+            Half(order=side.order_at, gaps=side.gaps, **asked._asdict())
+            for side, asked in ((flow.client, reading), (flow.server, USUAL))
         )
         self._rows = self._datagrams() if flow.connection.transport == "udp" else self._streams()
 
@@ -140,6 +142,8 @@ def dissect(flow: Flow) -> tuple[Protocol | None, list[Row]]:
         for reading in OTHERS:
             if _misfits(rows):
                 rows = min(rows, list(Dissection(flow, reading, whole=True).advance()), key=_misfits)
+    elif any(flaw.name == "unsolicited-reply" for row in rows for flaw in row.flaws):
+        rows = min(list(Dissection(flow, TIMELY, whole=True).advance()), rows, key=_misfits)
     return first.protocol, rows
 
 

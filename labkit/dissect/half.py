@@ -27,7 +27,8 @@ class Half:
     in the capture, to compare the two directions.
 
     How servers differ: with `strict` only CRLF ends a line, with `lax` even a data block may end
-    with bare LFs, with `heeded` the octets behind STARTTLS are commands all the same.
+    with bare LFs, with `heeded` the octets behind STARTTLS are commands all the same.  With
+    `timely` no reply is one to a command that was seen later.
     """
 
     data: bytes | bytearray = b""
@@ -39,6 +40,7 @@ class Half:
     strict: bool = False
     lax: bool = False
     heeded: bool = False
+    timely: bool = False
     _asked: tuple[str, int] = ("", -1)  # the frame that was not all here,
     _searched: int = 0  # ... and how many octets have been searched for its end
 

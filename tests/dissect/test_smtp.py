@@ -237,6 +237,24 @@ def test_421_that_came_before_the_command_is_no_reply_to_it(rows_of: Any) -> Non
     assert [(row.verb, row.status) for row in rows] == [(None, b"220"), (None, b"421"), ("QUIT", b"221")]
 
 
+def test_a_second_reply_is_not_taken_for_that_of_a_later_command(flow: Any) -> None:
+    said = [("S", b"220 a\r\n"), ("C", b"NOOP\r\n"), ("S", b"250 b\r\n"), ("S", b"250 c\r\n")]
+    _, rows = dissect(flow(*said, ("C", b"QUIT\r\n"), ("S", b"221 d\r\n")))
+    assert [(row.verb, row.text) for row in rows[1:]] == [("NOOP", b"b"), (None, b"c"), ("QUIT", b"d")]
+
+
+def test_packets_in_the_wrong_order_change_nothing(flow: Any) -> None:
+    said = [
+        ("S", b"220 a\r\n"),
+        ("S", b"250 b\r\n"),
+        ("C", b"NOOP\r\n"),
+        ("S", b"221 d\r\n"),
+        ("C", b"QUIT\r\n"),
+    ]
+    _, rows = dissect(flow(*said))
+    assert [(row.verb, row.text) for row in rows[1:]] == [("NOOP", b"b"), ("QUIT", b"d")]
+
+
 def test_one_side_is_guessed_from_the_other(flow: Any) -> None:
     said = b"EHLO a\r\nAUTH LOGIN\r\nYm9i\r\ncHc=\r\n"
     said += b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nRSET\r\n.\r\nQUIT\r\n"
