@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from labkit.errors import Stalled as Stalled
     from labkit.tables import Capture as Capture
     from labkit.tables import read_capture as read_capture
+    from labkit.views.bytes import annotate as annotate
+    from labkit.views.journey import journey as journey
+    from labkit.views.ladder import ladder as ladder
     from labkit.world.journey import travel as travel
     from labkit.world.world import World as World
 
@@ -47,11 +50,17 @@ _HOME = {
     "ProtocolError": "labkit.errors",
     "Stalled": "labkit.errors",
     "World": "labkit.world.world",
+    "annotate": "labkit.views.bytes",
     "glossary": "labkit.course",
+    "journey": "labkit.views.journey",
+    "ladder": "labkit.views.ladder",
     "read_capture": "labkit.tables",
     "travel": "labkit.world.journey",
 }
-__all__ = ["Capture", "LabError", "ProtocolError", "Stalled", "World", "glossary", "read_capture", "travel"]
+__all__ = [
+    *("Capture", "LabError", "ProtocolError", "Stalled", "World"),
+    *("annotate", "glossary", "journey", "ladder", "read_capture", "travel"),
+]
 
 
 def __getattr__(name: str) -> Any:
