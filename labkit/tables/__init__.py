@@ -1,0 +1,14 @@
+"""Captures as tables: ten of them, the same for a live lab and for a pcap.
+
+capture.py is the `Capture`; read.py makes one from a file or follows a tap.  schema.py says what every
+column is; table.py holds plain columns, dtypes.py and frame.py make them pandas'.
+exchanges.py, mail.py and wire.py fill the tables from what the dissector found (dissected.py,
+carried.py); masking.py hides secrets.  show.py, story.py and summary.py print.
+"""
+
+from labkit.tables.capture import Capture
+from labkit.tables.read import Captures, follow, read_capture, read_table
+from labkit.tables.schema import TABLES
+from labkit.tables.table import Table
+
+__all__ = ["TABLES", "Capture", "Captures", "Table", "follow", "read_capture", "read_table"]

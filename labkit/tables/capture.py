@@ -1,0 +1,248 @@
+"""A capture: every table of it, from a live tap or a file, and how it is written.
+
+    >>> capture = read_capture("session.pcap")
+    >>> capture.exchanges           # a pandas DataFrame
+    >>> capture.rows("messages")    # the same as plain columns, without pandas
+    >>> capture.to_parquet("exchanges.parquet")
+
+The octets are dissected when the first table is asked for, each table is made once, and a capture of a
+world that goes on looks again when there is more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.capture.tape import Tape
+from labkit.errors import LabError
+from labkit.net.tap import Connection
+from labkit.tables import exchanges, mail, wire
+from labkit.tables.carried import Carried, carried
+from labkit.tables.dissected import Talk, dissected
+from labkit.tables.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Where = str | PathLike[str]
+
+
+class Capture:
+    """All tables of one tape.  Secrets are hidden: see `with_secrets`."""
+
+    def __init__(self, tape: Tape, *, name: str | None = None, secrets: bool = False) -> None:
+        self.tape = tape
+        self.name = tape.name if name is None else name
+        self.secrets = secrets
+        self._talks: list[Talk] | None = None
+        self._carried: list[Carried] | None = None
+        self._tables: dict[str, Table] = {}
+        self._frames: dict[str, pd.DataFrame] = {}
+        self._chosen: frozenset[int] | None = None  # flows; None: all
+        self._size = 0  # of the tape when the tables were made
+
+    # Tables
+
+    def rows(self, table: str = "exchanges") -> Table:
+        """A table by its name, as plain columns; raises LabError if there is none of that name."""
+        self._look_again()
+        if table not in self._tables:
+            self._tables[table] = self._make(table)
+        return self._tables[table]
+
+    def table(self, table: str = "exchanges") -> pd.DataFrame:
+        """A table by its name, as a DataFrame (a new one each time: it is yours to change)."""
+        found = self.rows(table)
+        if table not in self._frames:
+            self._frames[table] = found.frame()
+        return self._frames[table].copy()
+
+    @property
+    def exchanges(self) -> pd.DataFrame:
+        """One row per command and its reply."""
+        return self.table("exchanges")
+
+    @property
+    def connections(self) -> pd.DataFrame:
+        """One row per TCP connection."""
+        return self.table("connections")
+
+    @property
+    def messages(self) -> pd.DataFrame:
+        """One row per message that crossed a connection."""
+        return self.table("messages")
+
+    @property
+    def recipients(self) -> pd.DataFrame:
+        """One row per RCPT."""
+        return self.table("recipients")
+
+    @property
+    def logins(self) -> pd.DataFrame:
+        """One row per attempt to log in."""
+        return self.table("logins")
+
+    @property
+    def lookups(self) -> pd.DataFrame:
+        """One row per DNS question."""
+        return self.table("lookups")
+
+    @property
+    def lines(self) -> pd.DataFrame:
+        """One row per line on the wire."""
+        return self.table("lines")
+
+    @property
+    def parts(self) -> pd.DataFrame:
+        """One row per MIME part."""
+        return self.table("parts")
+
+    @property
+    def hops(self) -> pd.DataFrame:
+        """One row per Received field."""
+        return self.table("hops")
+
+    @property
+    def flaws(self) -> pd.DataFrame:
+        """One row per thing that is wrong."""
+        return self.table("flaws")
+
+    def message_bytes(self, connection: int, exchange: int, message: int = 0) -> bytes:
+        """The octets of a message, by its keys in the table `messages`; raises LabError if there is none."""
+        for each in self.messages_carried():
+            if (each.talk.number, each.row.number, each.number) == (connection, exchange, message):
+                return each.data
+        raise LabError(f"no message {message} in exchange {exchange} of connection {connection}")
+
+    def messages_carried(self) -> list[Carried]:
+        """The messages with their octets and their trees of MIME parts."""
+        self._look_again()
+        if self._carried is None:
+            self._carried = [each for talk in self.talks() for each in carried(talk)]
+        return self._carried
+
+    def talks(self) -> list[Talk]:
+        """Every flow with the rows the dissector found, as octets and offsets."""
+        self._look_again()
+        if self._talks is None:
+            self._talks = [
+                t for t in dissected(self.tape) if self._chosen is None or t.number in self._chosen
+            ]
+        return self._talks
+
+    # Parts of it
+
+    def where(self, *connections: int, keep: Callable[[Connection], bool] | None = None) -> Capture:
+        """The same capture with these connections only, by number or by what `keep` says of each."""
+        chosen = {flow.number for flow in self.tape if keep is not None and keep(flow.connection)}
+        part = Capture(self.tape, name=self.name, secrets=self.secrets)
+        part._chosen = frozenset(chosen | set(connections))
+        if self._chosen is not None:
+            part._chosen &= self._chosen
+        return part
+
+    def with_secrets(self) -> Capture:
+        """The same capture with passwords and other secrets shown."""
+        shown = Capture(self.tape, name=self.name, secrets=True)
+        shown._chosen, shown._talks, shown._carried = self._chosen, self.talks(), self._carried
+        shown._size = self._size
+        return shown
+
+    def without_secrets(self) -> Capture:
+        """A capture of the same length in which the octets of secrets are "*", to be given away."""
+        from labkit.tables.masking import masked_tape
+
+        return Capture(masked_tape(self._whole("a capture"), self.talks()), name=self.name)
+
+    # Files
+
+    def save(self, path: Where) -> None:
+        """The whole capture: .pcap (also .pcap.gz), .jsonl or .parquet, to be read by `read_capture`."""
+        from labkit.capture import archive, write
+
+        if str(fspath(path)).removesuffix(".gz").endswith((".pcap", ".cap")):
+            write.write(self._whole("a pcap"), path)
+        else:
+            archive.write(self._whole("an archive"), path)
+
+    def to_pcap(self, path: Where) -> None:
+        """The packets that carried it; of TLS what an eavesdropper saw."""
+        from labkit.capture import write
+
+        write.write(self._whole("a pcap"), path)
+
+    def to_jsonl(self, path: Where, table: str = "exchanges") -> None:
+        """One table as JSON Lines."""
+        with _created(path) as file:
+            self.rows(table).to_jsonl(file)
+
+    def to_csv(self, path: Where, table: str = "exchanges") -> None:
+        """One table as CSV."""
+        with _created(path) as file:
+            self.rows(table).to_csv(file)
+
+    def to_parquet(self, path: Where, table: str = "exchanges") -> None:
+        """One table as Parquet."""
+        self.rows(table).to_parquet(fspath(path))
+
+    # How it looks
+
+    def story(self) -> Any:
+        """Time, from -> to, command, reply and meaning of every exchange: a small table for people."""
+        from labkit.tables.story import Story
+
+        return Story.of(self)
+
+    def __repr__(self) -> str:
+        from labkit.tables.summary import text_of
+
+        return text_of(self)
+
+    def _repr_html_(self) -> str:
+        from labkit.tables.summary import html_of
+
+        return html_of(self)
+
+    def _make(self, table: str) -> Table:
+        name = self.name
+        made: dict[str, Callable[[], Table]] = {
+            "exchanges": lambda: exchanges.exchanges(self.talks(), name, self.secrets),
+            "connections": lambda: wire.connections(self.talks(), name),
+            "messages": lambda: mail.messages(self.messages_carried(), name),
+            "recipients": lambda: mail.recipients(self.talks(), self.messages_carried(), name),
+            "logins": lambda: mail.logins(self.talks(), name),
+            "lookups": lambda: wire.lookups(self.talks(), name),
+            "lines": lambda: wire.lines(self.talks(), name, self.secrets),
+            "parts": lambda: mail.parts(self.messages_carried(), name),
+            "hops": lambda: mail.hops(self.messages_carried(), name),
+            "flaws": lambda: exchanges.flaws(self.talks(), name),
+        }
+        return made[table]() if table in made else Table(table)
+
+    def _look_again(self) -> None:
+        """Forget the tables if the tape has grown."""
+        if self.tape.growing:
+            self.tape.follow()
+            size = sum(
+                len(flow.client) + len(flow.server) + len(flow.datagrams) + 1 + flow.closed
+                for flow in self.tape
+            )
+            if size != self._size:
+                self._size, self._talks, self._carried = size, None, None
+                self._tables, self._frames = {}, {}
+
+    def _whole(self, what: str) -> Tape:
+        if self._chosen is not None:
+            raise LabError(f"{what} of some connections only cannot be written; write the whole capture")
+        self._look_again()
+        return self.tape
+
+
+def _created(path: Where) -> Any:
+    try:
+        return Path(path).open("w", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise LabError(f"cannot write {fspath(path)}: {error.strerror}") from None

@@ -1,0 +1,182 @@
+"""The messages that crossed a connection, rebuilt to the octet.
+
+SMTP: the data behind DATA without its dot-stuffing, or the chunks of BDAT (RFC 3030).  POP3: RETR,
+not TOP.  IMAP: the whole message in a FETCH (BODY[], RFC822, BINARY[]), and APPEND.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+
+from labkit.dissect.imap import mailbox_of
+from labkit.dissect.row import Row
+from labkit.grammar.framing import dot_unstuff, literal_size
+from labkit.message.fields import decode_words, get, parse_date
+from labkit.message.mime import Part, parse
+from labkit.tables.dissected import Talk
+
+_PATH = re.compile(rb"\s*(?:FROM|TO)\s*:\s*(?:<((?:\"(?:[^\"\\]|\\.)*\"|[^\">])*)>?|(\S+))", re.IGNORECASE)
+_WHOLE = re.compile(rb"(?:BODY\[\]|RFC822|BINARY\[\]) ~?\{[0-9]+\}\r?\n\Z", re.IGNORECASE)
+_FETCH = re.compile(rb"\* [0-9]+ FETCH \(", re.IGNORECASE)
+_UID = re.compile(rb"[( ]UID ([0-9]{1,10})[) ]", re.IGNORECASE)
+_DAMAGED = frozenset(("gap", "truncated", "no-final-dot"))
+
+
+@dataclass(eq=False)
+class Carried:
+    """One message, and the exchange that carried it."""
+
+    talk: Talk
+    index: int  # of the row that carried it
+    data: bytes
+    direction: str
+    number: int = 0  # among the messages of that exchange
+    reverse_path: str | None = None
+    recipients: list[int] = field(default_factory=list)  # rows of the RCPTs that were accepted
+    mailbox: bytes | None = None
+    uid: int | None = None
+
+    @property
+    def row(self) -> Row:
+        return self.talk.rows[self.index]
+
+    @property
+    def complete(self) -> bool:
+        return not any(flaw.name in _DAMAGED for flaw in self.row.flaws)
+
+    @cached_property
+    def tree(self) -> Part:
+        return parse(self.data)
+
+    @cached_property
+    def body_sha256(self) -> str:
+        return sha256(self.tree.body).hexdigest()
+
+    def text_of(self, name: str) -> str | None:
+        """A header field for people."""
+        value = self.tree.get(name)
+        return None if value is None else decode_words(value)
+
+    def date(self) -> int | None:
+        """The Date field in µs since the epoch."""
+        from labkit.tables.table import micros
+
+        value = get(self.data, "Date")
+        found = None if value is None else parse_date(value.decode("utf-8", "backslashreplace"))
+        return None if found is None else micros(found)
+
+    @property
+    def trace_id(self) -> str:
+        """From what no server changes: its Message-ID, else author, date and subject, and its body."""
+        names = ("Message-ID",) if self.tree.get("Message-ID") else ("From", "Date", "Subject")
+        known = b"\0".join(self.tree.get(name) or b"" for name in names)
+        return sha256(known + b"\0" + self.body_sha256.encode()).hexdigest()[:16]
+
+
+def carried(talk: Talk) -> list[Carried]:
+    """The messages of one connection, in order."""
+    found = {"smtp": _smtp, "pop3": _pop3, "imap": _imap}.get(talk.protocol or "")
+    return list(found(talk)) if found else []
+
+
+def path_of(argument: bytes | None) -> str | None:
+    """The address in the argument of MAIL or RCPT, without angle brackets."""
+    found = _PATH.match(argument or b"")
+    if found is None:
+        return None
+    return (found[1] if found[1] is not None else found[2]).decode("utf-8", "backslashreplace")
+
+
+def _smtp(talk: Talk) -> Iterator[Carried]:
+    one_sided = not len(talk.flow.server)
+    reverse_path: str | None = None
+    recipients: list[int] = []
+    chunks: list[bytes] = []
+    for index, row in enumerate(talk.rows):
+        taken = (row.status or (b"2" if one_sided else b""))[:1] == b"2"
+        if row.verb in ("EHLO", "HELO", "LHLO", "RSET", "STARTTLS") and taken:
+            reverse_path, recipients, chunks = None, [], []
+        elif row.verb == "MAIL" and taken:
+            reverse_path, recipients, chunks = path_of(row.argument), [], []
+        elif row.verb == "RCPT" and taken:
+            recipients.append(index)
+        elif row.verb == "." and row.body >= 0:
+            data = dot_unstuff(_without_lax_end(talk.octets("client", (row.body, row.end))))
+            yield Carried(talk, index, data, "sent", 0, reverse_path, recipients)
+            recipients = []
+        elif row.verb == "BDAT" and row.body >= 0:
+            chunks.append(talk.octets("client", (row.body, row.end)))
+            if (row.argument or b"").upper().rstrip().endswith(b"LAST"):
+                yield Carried(talk, index, b"".join(chunks), "sent", 0, reverse_path, recipients)
+                recipients, chunks = [], []
+
+
+def _without_lax_end(block: bytes) -> bytes:
+    """A block whose final dot stands between bare LFs, as one that ends in CRLF."""
+    found = re.search(rb"(\n|\A)\.\r?\n\Z", block)
+    if found is None or block.endswith(b"\r\n.\r\n"):
+        return block
+    return block[: found.start()] + found[1] + b".\r\n" if found[1] == b"" else block[: found.end(1)]
+
+
+def _pop3(talk: Talk) -> Iterator[Carried]:
+    for index, row in enumerate(talk.rows):
+        if row.verb == "RETR" and row.status == b"+OK":
+            reply = talk.octets("server", (row.reply_start, row.reply_end))
+            first = re.search(rb"^\+OK[^\n]*\n", reply, re.MULTILINE)
+            yield Carried(talk, index, dot_unstuff(reply[first.end() if first else 0 :]), "retrieved")
+
+
+def _imap(talk: Talk) -> Iterator[Carried]:
+    for index, row in enumerate(talk.rows):
+        if row.verb in ("FETCH", "UID FETCH") and row.reply_start >= 0:
+            yield from _fetched(talk, index, row)
+        elif row.verb == "APPEND" and row.body >= 0 and b"CATENATE" not in (row.argument or b"").upper():
+            yield from _appended(talk, index, row)
+
+
+def _fetched(talk: Talk, index: int, row: Row) -> Iterator[Carried]:
+    number = 0
+    for frame in _frames(talk.octets("server", (row.reply_start, row.reply_end))):
+        if not _FETCH.match(frame[0]):
+            continue
+        uid = next((found for line in frame[::2] if (found := _UID.search(line))), None)
+        for line, literal in zip(frame[::2], frame[1::2], strict=False):
+            if _WHOLE.search(line):
+                message = Carried(talk, index, literal, "retrieved", number, mailbox=row.mailbox)
+                message.uid = int(uid[1]) if uid else None
+                yield message
+                number += 1
+
+
+def _appended(talk: Talk, index: int, row: Row) -> Iterator[Carried]:
+    literals = next(_frames(talk.octets("client", (row.start, row.end))), [])[1::2]
+    if (row.argument or b"").startswith(b"{"):  # the mailbox's name
+        literals = literals[1:]
+    uids = (row.response_code or b"").split(b" ")
+    for number, data in enumerate(literals):
+        message = Carried(talk, index, data, "appended", number, mailbox=mailbox_of(row.argument))
+        if uids[0].upper() == b"APPENDUID" and len(literals) == 1 and uids[-1].isdigit():
+            message.uid = int(uids[-1])
+        yield message
+
+
+def _frames(data: bytes) -> Iterator[list[bytes]]:
+    """Each response or command as line, literal, line …"""
+    at = 0
+    while at < len(data):
+        frame: list[bytes] = []
+        while True:
+            end = data.find(b"\n", at) + 1 or len(data)
+            line, at = data[at:end], end
+            frame.append(line)
+            literal = literal_size(line)
+            if literal is None:
+                break
+            frame.append(data[at : at + literal[0]])
+            at += literal[0]
+        yield frame

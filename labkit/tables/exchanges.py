@@ -1,0 +1,148 @@
+"""The tables `exchanges` and `flaws`: what the dissector found, as text and with times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from labkit.dissect.exchange import Exchange
+from labkit.dissect.flaws import CATALOGUE
+from labkit.dissect.row import Row
+from labkit.tables.dissected import Moments, Talk
+from labkit.tables.table import Table, moment
+
+HIDDEN = "•••"
+_TEMPORARY_CODES = frozenset((b"IN-USE", b"SYS/TEMP", b"LOGIN-DELAY", b"UNAVAILABLE", b"INUSE", b"SERVERBUG"))
+_OUTCOMES = {
+    **{
+        b"%d" % digit: outcome
+        for digit, outcome in ((2, "ok"), (3, "continue"), (4, "temporary"), (5, "permanent"))
+    },
+    **dict.fromkeys((b"+OK", b"OK", b"PREAUTH", b"NOERROR", b"ServerHello"), "ok"),
+    **dict.fromkeys((b"-ERR", b"NO", b"BAD", b"NXDOMAIN", b"alert"), "permanent"),
+    b"SERVFAIL": "temporary",
+    b"+": "continue",
+    b"BYE": "closed",
+}
+
+
+def exchanges(talks: Iterable[Talk], capture: str, secrets: bool) -> Table:
+    """One row per command and its reply."""
+    rows = (values(talk, capture, index, secrets) for talk in talks for index in range(len(talk.rows)))
+    return Table.of("exchanges", rows, sort=True)
+
+
+def exchange(talk: Talk, capture: str, index: int, secrets: bool = False) -> Exchange:
+    """One row, as the documented dataclass."""
+    found: Exchange = next(iter(Table.of("exchanges", [values(talk, capture, index, secrets)])))
+    return found
+
+
+def values(talk: Talk, capture: str, index: int, secrets: bool) -> tuple[Any, ...]:
+    """One row, in the schema's order."""
+    row, when, protocol = talk.rows[index], talk.moments[index], talk.protocol
+    status = row.status
+    return (
+        capture,
+        talk.number,
+        row.number,
+        protocol,
+        talk.step,
+        when.time,
+        when.sent,
+        when.first_reply,
+        when.replied,
+        _latency(when),
+        row.state or None,
+        _text(row.tag),
+        row.verb,
+        _text(row.argument if secrets else masked(talk, row)),
+        _text(status),
+        outcome(row),
+        int(status) if protocol == "smtp" and status and status.isdigit() else None,
+        _text(row.enhanced),
+        _text(row.response_code),
+        _text(row.text),
+        row.reply_lines if row.reply_start >= 0 else None,
+        row.untagged,
+        _octets(talk, row, "client"),
+        _octets(talk, row, "server"),
+        _text(row.mailbox),
+        pipelined(talk, index),
+        row.encrypted,
+        row.flaws[0].name if row.flaws else None,
+        when.frame,
+        when.reply_frame,
+    )
+
+
+def outcome(row: Row) -> str | None:
+    """A reply in the vocabulary of all protocols; None for what only the server said of itself."""
+    status = row.status
+    if status is None:
+        return "unanswered" if row.verb is not None or row.reply_start < 0 else None
+    found = _OUTCOMES.get(status) or _OUTCOMES.get(status[:1], "permanent")
+    if found == "permanent" and (row.response_code or b"").upper() in _TEMPORARY_CODES:
+        return "temporary"
+    return found
+
+
+def masked(talk: Talk, row: Row) -> bytes | None:
+    """The argument without its secrets."""
+    argument = row.argument
+    for span in reversed(row.secrets):
+        secret = talk.octets("client", span)
+        at = (argument or b"").rfind(secret)
+        if argument and secret and at >= 0:
+            argument = argument[:at] + HIDDEN.encode() + argument[at + len(secret) :]
+    return argument
+
+
+def pipelined(talk: Talk, index: int) -> bool | None:
+    """Whether a command was sent before the reply to the one before it was there."""
+    row = talk.rows[index]
+    if row.verb is None or talk.protocol == "dns" or row.start < 0:
+        return None
+    before = next((i for i in range(index - 1, -1, -1) if talk.rows[i].number != row.number), None)
+    if before is None:
+        return False
+    replied, start = talk.moments[before].replied, talk.moments[index].start
+    if replied is None or start is None:
+        return None
+    return start < replied
+
+
+def flaws(talks: Iterable[Talk], capture: str) -> Table:
+    """One row per thing that is wrong."""
+    return Table.of("flaws", _flaws(talks, capture))
+
+
+def _flaws(talks: Iterable[Talk], capture: str) -> Iterator[tuple[Any, ...]]:
+    for talk in talks:
+        for row in sorted(talk.rows, key=lambda row: row.number):
+            for found in row.flaws:
+                entry = CATALOGUE[found.name]
+                place = (capture, talk.number, row.number, found.sender, found.offset)
+                yield (*place, found.name, found.detail, entry.meaning, entry.rfc)
+
+
+def _octets(talk: Talk, row: Row, side: Any) -> int:
+    start, end = (row.start, row.end) if side == "client" else (row.reply_start, row.reply_end)
+    if start < 0:
+        return 0
+    if talk.protocol == "dns":
+        return len(talk.flow.datagrams[start].data)
+    return end - start
+
+
+def _latency(when: Moments) -> float | None:
+    if when.sent is None or when.replied is None:
+        return None
+    return (when.replied - when.sent) / 1e6
+
+
+def _text(octets: bytes | None) -> str | None:
+    return None if octets is None else octets.decode("utf-8", "backslashreplace")
+
+
+__all__ = ["exchange", "exchanges", "flaws", "masked", "moment", "outcome", "pipelined"]

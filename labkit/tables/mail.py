@@ -1,0 +1,192 @@
+"""The tables of what was carried: messages, recipients, parts, hops; and logins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from typing import Any
+
+from labkit.dissect.row import Row
+from labkit.errors import ProtocolError
+from labkit.grammar import sasl
+from labkit.message.fields import parse_received
+from labkit.tables.carried import Carried, path_of
+from labkit.tables.dissected import Talk
+from labkit.tables.exchanges import outcome
+from labkit.tables.table import Table, micros
+
+_QUEUE_ID = re.compile(
+    rb"(?:queued as|queued mail for delivery as|\bid[=:]|accepted as) *<?([A-Za-z0-9._-]{1,})|"
+    rb"\b([A-Za-z0-9]{8,}) message accepted for delivery",
+    re.IGNORECASE,
+)
+
+
+def messages(found: Iterable[Carried], capture: str) -> Table:
+    return Table.of("messages", (_message(each, capture) for each in found), sort=True)
+
+
+def recipients(talks: Iterable[Talk], found: Iterable[Carried], capture: str) -> Table:
+    carriers = {(each.talk.number, index): each.row.number for each in found for index in each.recipients}
+    rows = (
+        (
+            capture,
+            talk.number,
+            row.number,
+            carriers.get((talk.number, index)),
+            talk.moments[index].time,
+            path_of(row.argument),
+            outcome(row),
+            int(row.status) if row.status else None,
+            text(row.enhanced),
+            text(row.text),
+        )
+        for talk in talks
+        if talk.protocol == "smtp"
+        for index, row in enumerate(talk.rows)
+        if row.verb == "RCPT"
+    )
+    return Table.of("recipients", rows, sort=True)
+
+
+def parts(found: Iterable[Carried], capture: str) -> Table:
+    rows = (
+        (
+            *_key(each, capture),
+            part.path,
+            part.content_type,
+            part.charset,
+            part.encoding,
+            part.disposition,
+            part.filename,
+            part.offset,
+            part.end - part.header_end,
+            sha256(part.decoded()).hexdigest(),
+        )
+        for each in found
+        for part in each.tree.walk()
+    )
+    return Table.of("parts", rows)
+
+
+def hops(found: Iterable[Carried], capture: str) -> Table:
+    return Table.of("hops", (row for each in found for row in _hops(each, capture)))
+
+
+def logins(talks: Iterable[Talk], capture: str) -> Table:
+    rows = (
+        (capture, talk.number, row.number, time, user, mechanism, outcome(row), row.encrypted)
+        for talk in talks
+        for row, time, user, mechanism in attempts(talk)
+    )
+    return Table.of("logins", rows, sort=True)
+
+
+def attempts(talk: Talk) -> Iterator[tuple[Row, int, str | None, str]]:
+    """Every attempt to log in: the row that decided it, when it began, who, how."""
+    user: str | None = None
+    rows = talk.rows
+    for index, row in enumerate(rows):
+        time, words = talk.moments[index].time, (row.argument or b"").split(b" ")
+        if row.verb == "USER":
+            user = text(words[0])
+        elif row.verb == "PASS":
+            yield row, time, user, "USER"
+        elif row.verb == "APOP":
+            yield row, time, text(words[0]), "APOP"
+        elif row.verb == "LOGIN" and talk.protocol == "imap":
+            yield row, time, _imap_user(row.argument or b""), "LOGIN"
+        elif row.verb in ("AUTH", "AUTHENTICATE") and words[0]:
+            last = index
+            while last + 1 < len(rows) and rows[last + 1].verb == "(response)":
+                last += 1
+            said = [*words[1:2], *(rows[i].argument or b"" for i in range(index + 1, last + 1))]
+            mechanism = words[0].decode("ascii", "backslashreplace").upper()
+            yield rows[last], time, user_of(mechanism, said), mechanism
+
+
+def user_of(mechanism: str, responses: list[bytes]) -> str | None:
+    """Who logs in, from the responses in base64; None if they do not tell."""
+    octets = [found for response in responses if (found := _decoded(response)) is not None]
+    first = next((found for found in octets if found), b"")
+    if mechanism == "PLAIN":
+        fields = first.split(b"\0")
+        return text(fields[1]) if len(fields) > 1 else None
+    if mechanism == "LOGIN":
+        return text(first) or None
+    if mechanism == "CRAM-MD5":
+        return text(first.rpartition(b" ")[0]) or None
+    # SCRAM-*: n=user; OAUTHBEARER: a=user; XOAUTH2: user=user
+    pattern = rb"(?:^|,)n=([^,]*)" if mechanism.startswith("SCRAM-") else rb"(?:\ba|\Auser)=([^,\x01]*)"
+    named = re.search(pattern, first)
+    return text(named[1]) if named else None
+
+
+def text(octets: bytes | None) -> str | None:
+    return None if octets is None else octets.decode("utf-8", "backslashreplace")
+
+
+def _message(each: Carried, capture: str) -> tuple[Any, ...]:
+    row, smtp = each.row, each.talk.protocol == "smtp"
+    queued = _QUEUE_ID.search(row.text or b"") if smtp else None
+    return (
+        *_key(each, capture),
+        each.talk.moments[each.index].time,
+        each.talk.step,
+        each.direction,
+        each.reverse_path,
+        len(each.recipients) if smtp else None,
+        outcome(row),
+        int(row.status) if smtp and row.status else None,
+        text(queued[1] or queued[2]) if queued else None,
+        text(each.mailbox),
+        each.uid,
+        each.text_of("From"),
+        each.text_of("To"),
+        each.text_of("Subject"),
+        each.date(),
+        each.text_of("Message-ID"),
+        len(each.data),
+        sha256(each.data).hexdigest(),
+        each.body_sha256,
+        each.trace_id,
+        sum(1 for _ in each.tree.walk()),
+        each.complete,
+    )
+
+
+def _hops(each: Carried, capture: str) -> Iterator[tuple[Any, ...]]:
+    found = [parse_received(field.value) for field in each.tree.fields if field.name.lower() == "received"]
+    for index, hop in enumerate(found):
+        before = found[index + 1].time if index + 1 < len(found) else None
+        delay = (hop.time - before).total_seconds() if hop.time and before else None
+        yield (
+            *_key(each, capture),
+            len(found) - index,
+            hop.by,
+            hop.from_name,
+            hop.from_address,
+            hop.with_,
+            hop.id,
+            hop.for_address,
+            micros(hop.time) if hop.time else None,
+            delay,
+        )
+
+
+def _key(each: Carried, capture: str) -> tuple[str, int, int, int]:
+    return capture, each.talk.number, each.row.number, each.number
+
+
+def _decoded(response: bytes) -> bytes | None:
+    try:
+        return sasl.read_initial(response)
+    except ProtocolError:
+        return None
+
+
+def _imap_user(argument: bytes) -> str | None:
+    from labkit.dissect.imap import mailbox_of
+
+    return text(mailbox_of(argument))

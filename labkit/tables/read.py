@@ -1,0 +1,144 @@
+"""From files to captures, and from a live tap to rows as they happen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
+
+from labkit.capture.tape import Tape
+from labkit.dissect.dissector import Dissection
+from labkit.dissect.exchange import Exchange
+from labkit.errors import LabError
+from labkit.net.tap import Tap
+from labkit.tables.capture import Capture
+from labkit.tables.dissected import Talk, moments_of, step_of
+from labkit.tables.exchanges import exchange
+from labkit.tables.frame import mail_frame
+from labkit.tables.schema import TABLES, columns_of
+from labkit.tables.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Where = str | PathLike[str]
+Source = Where | BinaryIO
+
+
+@overload
+def read_capture(source: Source, *, name: str | None = None) -> Capture: ...
+@overload
+def read_capture(source: list[Where] | tuple[Where, ...]) -> Captures: ...
+def read_capture(
+    source: Source | list[Where] | tuple[Where, ...], *, name: str | None = None
+) -> Capture | Captures:
+    """The capture in a file: pcap, pcapng, either compressed by gzip, or labkit's own .jsonl or .parquet.
+
+    Several paths give a `Captures`, whose tables are those of all of them, one behind the other.
+    Raises LabError if a file cannot be opened or is no capture.
+    """
+    if isinstance(source, list | tuple):
+        return Captures([Capture(read_tape(each)) for each in source])
+    return Capture(read_tape(source, name=name))
+
+
+def read_tape(source: Source, *, name: str | None = None) -> Tape:
+    """The tape in a file of any of these kinds."""
+    from labkit.capture import archive, pcap
+
+    if isinstance(source, str | PathLike) and archive.is_archive(source):
+        return archive.read(source, name=name)
+    return pcap.read(source, name=name)
+
+
+class Captures:
+    """Several captures as one: each table is theirs, one behind the other; `capture` tells them apart."""
+
+    def __init__(self, captures: list[Capture]) -> None:
+        self.captures = captures
+
+    def rows(self, table: str = "exchanges") -> Table:
+        whole = Table(table)
+        for capture in self.captures:
+            for name, values in capture.rows(table).columns.items():
+                whole.columns[name].extend(values)
+        return whole
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.rows(name).frame()
+        except LabError:
+            raise AttributeError(name) from None
+
+    def with_secrets(self) -> Captures:
+        return Captures([capture.with_secrets() for capture in self.captures])
+
+    def __repr__(self) -> str:
+        return "\n\n".join(map(repr, self.captures))
+
+
+def read_table(path: Where, table: str = "exchanges") -> pd.DataFrame:
+    """A table out of a file that `to_jsonl` or `to_parquet` wrote, as a DataFrame with its dtypes.
+
+    Parquet knows which table it is (and `pandas.read_parquet` reads it as well, but the
+    categories of a table without rows).  Raises LabError if the file is no such table.
+    """
+    if fspath(path).endswith(".parquet"):
+        return _read_parquet(path)
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            return Table.from_jsonl(table, file).frame()
+    except OSError as error:
+        raise LabError(f"cannot read {fspath(path)}: {error.strerror}") from None
+
+
+def _read_parquet(path: Where) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    from labkit.tables.dtypes import dtype
+
+    try:
+        found = pq.read_table(fspath(path))
+    except (OSError, ValueError) as error:
+        raise LabError(f"cannot read {fspath(path)}: {error}") from None
+    name = (found.schema.metadata or {}).get(b"labkit", b"").decode()
+    if name not in TABLES:
+        raise LabError(f"{fspath(path)} is no table of labkit")
+    frame: pd.DataFrame = found.to_pandas()
+    return mail_frame(frame.astype({column.name: dtype(column) for column in columns_of(TABLES[name])}))
+
+
+def follow(tap: Tap, show: Callable[[Exchange], None]) -> Callable[[], None]:
+    """Call `show` with each exchange of a live tap once it is whole; returns the call that ends it.
+
+    `show` is called in the network's own thread.  The last call brings what is still on the way.
+    """
+    tape = Tape.from_tap(tap)
+    talks: dict[int, tuple[Dissection, Talk]] = {}
+    turn = threading.RLock()
+
+    def look(_: object = None) -> None:
+        with turn:
+            for flow in tape.follow():
+                if flow.number not in talks:
+                    talks[flow.number] = Dissection(flow), Talk(flow, None, [], None)
+                _advance(*talks[flow.number], show)
+
+    def stop() -> None:
+        end()
+        look()
+
+    end = tap.watch(look)
+    look()
+    return stop
+
+
+def _advance(dissection: Dissection, talk: Talk, show: Callable[[Exchange], None]) -> None:
+    for row in dissection.advance():
+        talk.protocol = dissection.protocol
+        talk.step = step_of(talk.flow, talk.protocol, [row])
+        talk.rows.append(row)
+        talk.moments.append(moments_of(talk, row))
+        show(exchange(talk, "", len(talk.rows) - 1))

@@ -1,0 +1,192 @@
+"""One table as plain columns: lists of Python values, without pandas.
+
+Times are whole microseconds since the Unix epoch here, and aware UTC datetimes in
+the rows that iterating gives; what is absent is None.  `frame()` makes the DataFrame.
+Files keep the dtypes: JSON Lines have ISO times with microseconds and are the same
+octets for the same table; octets that are not text become one character each (U+0000 to U+00FF).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TextIO
+
+from labkit.errors import LabError
+from labkit.tables.schema import TABLES, Column, columns_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Table:
+    """A table by its name in `TABLES`, its columns in the schema's order."""
+
+    def __init__(self, name: str, columns: dict[str, list[Any]] | None = None) -> None:
+        if name not in TABLES:
+            raise LabError(f"there is no table {name!r}; the tables are {', '.join(TABLES)}")
+        self.name = name
+        self.row = TABLES[name]
+        self.schema: tuple[Column, ...] = columns_of(self.row)
+        self.columns = columns or {column.name: [] for column in self.schema}
+
+    @classmethod
+    def of(cls, name: str, rows: Iterable[Sequence[Any]], *, sort: bool = False) -> Table:
+        """A table from rows in the schema's order; `sort` puts them by time, connection, exchange."""
+        table = cls(name)
+        given = list(rows)
+        if sort:
+            at = [i for i, c in enumerate(table.schema) if c.name in ("connection", "exchange")]
+            time = next(i for i, c in enumerate(table.schema) if c.name == "time")
+            given.sort(key=lambda row: (row[time], *(row[i] for i in at)))
+        for column, values in zip(table.schema, zip(*given, strict=True), strict=False):
+            table.columns[column.name] = list(values)
+        return table
+
+    def __len__(self) -> int:
+        return len(self.columns[self.schema[0].name])
+
+    def __iter__(self) -> Iterator[Any]:
+        """The rows as the schema's dataclass, `Exchange` and so on."""
+        read = [_to_moment if column.kind == "time" else None for column in self.schema]
+        for values in zip(*(self.columns[column.name] for column in self.schema), strict=True):
+            yield self.row(*(make(v) if make else v for make, v in zip(read, values, strict=True)))
+
+    def __getitem__(self, name: str) -> list[Any]:
+        """One column."""
+        return self.columns[name]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Table) and (self.name, self.columns) == (other.name, other.columns)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        from labkit.tables.show import text_of
+
+        return text_of(self)
+
+    def _repr_html_(self) -> str:
+        from labkit.tables.show import html_of
+
+        return html_of(self)
+
+    def __rich__(self) -> Any:
+        from labkit.tables.show import rich_table
+
+        return rich_table(self)
+
+    def where(self, keep: Callable[[Any], bool] | None = None, **wanted: Any) -> Table:
+        """The rows whose columns have these values, and for which `keep` is true."""
+        chosen = [
+            index
+            for index, row in enumerate(self if keep else [None] * len(self))
+            if all(self.columns[name][index] == value for name, value in wanted.items())
+            and (keep is None or keep(row))
+        ]
+        return Table(self.name, {name: [values[i] for i in chosen] for name, values in self.columns.items()})
+
+    # To others
+
+    def arrow(self) -> pa.Table:
+        """The same as an Arrow table; choices are dictionaries with all their values."""
+        import pyarrow as pa
+
+        from labkit.tables.dtypes import arrow_array
+
+        names = [column.name for column in self.schema]
+        return pa.table([arrow_array(column, self.columns[column.name]) for column in self.schema], names)
+
+    def frame(self) -> pd.DataFrame:
+        """The same as a pandas DataFrame, its dtypes as tables.schema says."""
+        import pandas as pd
+
+        from labkit.tables.dtypes import series
+        from labkit.tables.frame import mail_frame
+
+        found = {column.name: series(column, self.columns[column.name]) for column in self.schema}
+        return mail_frame(pd.DataFrame(found))
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The rows as plain dictionaries that JSON can hold."""
+        write = [_WRITE.get(column.kind, _same) for column in self.schema]
+        names = [column.name for column in self.schema]
+        for values in zip(*(self.columns[name] for name in names), strict=True):
+            yield {
+                name: None if value is None else make(value)
+                for name, make, value in zip(names, write, values, strict=True)
+            }
+
+    def to_jsonl(self, file: TextIO) -> None:
+        """One JSON object a line, in the schema's order."""
+        for record in self.records():
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def to_csv(self, file: TextIO) -> None:
+        """A line with the columns' names, then one a row; what is absent is empty."""
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(column.name for column in self.schema)
+        for record in self.records():
+            writer.writerow("" if value is None else value for value in record.values())
+
+    def to_parquet(self, path: Any) -> None:
+        """A Parquet file, whose dtypes pandas restores; the table's name is in its metadata."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        found = pa.Table.from_pandas(self.frame(), preserve_index=False)
+        pq.write_table(
+            found.replace_schema_metadata({**found.schema.metadata, b"labkit": self.name.encode()}), path
+        )
+
+    @classmethod
+    def from_jsonl(cls, name: str, file: Iterable[str]) -> Table:
+        """What `to_jsonl` wrote; raises LabError for a line that is no row of the table."""
+        table = cls(name)
+        names = [column.name for column in table.schema]
+        read = [_READ.get(column.kind, _same) for column in table.schema]
+        for number, line in enumerate(file, 1):
+            try:
+                record = json.loads(line)
+                values = [record[name] for name in names]
+                for column, make, value in zip(names, read, values, strict=True):
+                    table.columns[column].append(None if value is None else make(value))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise LabError(f"line {number} is no row of the table {name}") from None
+        return table
+
+
+def micros(moment: datetime) -> int:
+    """µs since the epoch."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment(time: int) -> datetime:
+    """The time as an aware datetime in UTC."""
+    return EPOCH + time * MICROSECOND
+
+
+def iso(time: int) -> str:
+    """2026-01-05T09:00:00.000000Z"""
+    return moment(time).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _to_moment(value: int | None) -> datetime | None:
+    return None if value is None else moment(value)
+
+
+_WRITE: dict[str, Callable[[Any], Any]] = {"time": iso, "octets": lambda octets: octets.decode("latin-1")}
+_READ: dict[str, Callable[[Any], Any]] = {
+    "time": lambda text: micros(datetime.fromisoformat(text)),
+    "octets": lambda text: text.encode("latin-1"),
+}

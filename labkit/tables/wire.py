@@ -1,0 +1,169 @@
+"""The tables of what was on the wire: connections, lines, lookups; and octets without their secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from labkit.capture.stream import Stream
+from labkit.dissect import tls
+from labkit.dissect.row import Row
+from labkit.net.tap import Side
+from labkit.tables.dissected import Talk
+from labkit.tables.exchanges import outcome, pipelined
+from labkit.tables.mail import attempts, text
+from labkit.tables.table import Table
+
+SOFTWARE = re.compile(
+    r"\b(labkit|Postfix|Exim(?: [\d.]+)?|Sendmail(?: [\d.]+)?|Microsoft ESMTP MAIL Service|aiosmtpd"
+    r"|OpenSMTPD|qmail|Haraka|gsmtp|MailHog|Mailpit|GreenMail|Dovecot|Cyrus \w+|Cyrus|Courier(?:-\w+)?"
+    r"|Gimap|UW IMAP|Qpopper|Zimbra|Stalwart|hMailServer|Citadel|Kerio|MDaemon|CommuniGate Pro)\b"
+)
+SIDES: tuple[Side, Side] = ("client", "server")
+
+
+def connections(talks: Iterable[Talk], capture: str) -> Table:
+    rows = (_connection(talk, capture) for talk in talks if talk.flow.connection.transport == "tcp")
+    return Table.of("connections", rows)
+
+
+def lookups(talks: Iterable[Talk], capture: str) -> Table:
+    rows = (
+        (
+            capture,
+            talk.number,
+            row.number,
+            when.time,
+            talk.flow.connection.client_name or talk.flow.connection.client,
+            text(row.argument),
+            row.verb,
+            text(row.text) or None,
+            outcome(row),
+            None if when.sent is None or when.replied is None else (when.replied - when.sent) / 1e6,
+        )
+        for talk in talks
+        if talk.protocol == "dns"
+        for row, when in zip(talk.rows, talk.moments, strict=True)
+    )
+    return Table.of("lookups", rows, sort=True)
+
+
+def lines(talks: Iterable[Talk], capture: str, secrets: bool) -> Table:
+    return Table.of("lines", (row for talk in talks for row in _lines(talk, capture, secrets)), sort=True)
+
+
+def octets_without_secrets(talk: Talk) -> bytes:
+    """All that the client sent, each octet of a secret replaced by "*"."""
+    data = talk.flow.client.data
+    spans = [span for row in talk.rows for span in row.secrets]
+    if not spans:
+        return data
+    masked = bytearray(data)
+    for start, end in spans:
+        masked[start:end] = b"*" * (end - start)
+    return bytes(masked)
+
+
+def _connection(talk: Talk, capture: str) -> tuple[Any, ...]:
+    seen, flow = talk.flow.connection, talk.flow
+    greeting = next((row.text for row in talk.rows if row.number == 0), None)
+    said = text(greeting)
+    software = SOFTWARE.search(said or "")
+    login = next((found for found in attempts(talk) if outcome(found[0]) == "ok"), None)
+    version, cipher, sni = _tls_facts(talk)
+    return (
+        capture,
+        talk.number,
+        flow.stream,
+        talk.protocol,
+        talk.step,
+        seen.client,
+        seen.client_port,
+        seen.client_name,
+        seen.client_role,
+        seen.server,
+        seen.server_port,
+        seen.server_name,
+        seen.server_role,
+        seen.opened,
+        None if seen.closed is None else (seen.closed - seen.opened) / 1e6,
+        len(talk.rows),
+        _on_wire(flow.client),
+        _on_wire(flow.server),
+        sum(_waited(talk, index) for index in range(len(talk.rows))),
+        seen.tls,
+        version,
+        cipher,
+        sni,
+        said,
+        software[1] if software else None,
+        login[2] if login else None,
+        login[3] if login else None,
+        seen.ended,
+        seen.closed_by,
+        sum(len(row.flaws) for row in talk.rows),
+    )
+
+
+def _tls_facts(talk: Talk) -> tuple[str | None, str | None, str | None]:
+    """Version, cipher and server name: what the lab noted, else what the hellos say."""
+    seen = talk.flow.connection
+    hellos = [
+        stream.tls and tls.read_hello(stream.tls.data, True)
+        for stream in (talk.flow.client, talk.flow.server)
+    ]
+    asked, answered = hellos
+    return (
+        seen.tls_version or (answered.version if answered else None),
+        seen.cipher or (answered.cipher if answered else None),
+        seen.sni or (asked.server_name if asked else None),
+    )
+
+
+def _on_wire(stream: Stream) -> int:
+    """Octets of a side: plain ones and TLS records; of a side inside TLS without records, what was inside."""
+    if stream.tls is None or not len(stream.tls):
+        return len(stream)
+    return (stream.tls_at or 0) + len(stream.tls)
+
+
+def _waited(talk: Talk, index: int) -> bool:
+    """Whether the client waited for the reply of this row before it sent the next."""
+    row = talk.rows[index]
+    if row.reply_start < 0 or row.verb is None:
+        return False
+    following = next((i for i in range(index + 1, len(talk.rows)) if talk.rows[i].verb is not None), None)
+    return following is None or not pipelined(talk, following)
+
+
+def _lines(talk: Talk, capture: str, secrets: bool) -> Iterator[tuple[Any, ...]]:
+    if talk.protocol == "dns":
+        return
+    client = talk.flow.client.data if secrets else octets_without_secrets(talk)
+    for row in talk.rows:
+        if row.verb == "TLS":
+            continue
+        for side, data, start, end in (
+            ("client", client, row.start, row.end),
+            ("server", talk.flow.server.data, row.reply_start, row.reply_end),
+        ):
+            if start >= 0:
+                yield from _cut(talk, capture, row, side, data, start, end)
+
+
+def _cut(
+    talk: Talk, capture: str, row: Row, side: Any, data: bytes, start: int, end: int
+) -> Iterator[tuple[Any, ...]]:
+    stream = talk.flow.side(side)
+    while start < end:
+        behind = data.find(b"\n", start, end) + 1 or end
+        raw = data[start:behind]
+        ending = next((name for name, octets in _ENDINGS if raw.endswith(octets)), "none")
+        shown = raw.rstrip(b"\r\n") if ending == "crlf" else raw[: -1 if ending != "none" else None]
+        place = (capture, talk.number, row.number, stream.time_at(start), side, start)
+        yield (*place, raw, shown.decode("utf-8", "backslashreplace"), ending)
+        start = behind
+
+
+_ENDINGS = (("crlf", b"\r\n"), ("lf", b"\n"), ("cr", b"\r"))
