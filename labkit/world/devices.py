@@ -10,16 +10,17 @@ the same call to be awaited.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, get_args
 
 from labkit import standards
 from labkit.clients import console, imap, pop3, smtp, stdlib
 from labkit.clients.dialogue import Dialogue
 from labkit.errors import LabError
+from labkit.grammar.smtp import Refused
 from labkit.message.address import Group, parse_address_list
 from labkit.message.compose import compose
 from labkit.message.fields import new_message_id, split_fields, without
@@ -27,8 +28,8 @@ from labkit.net.driver import SessionProtocol
 from labkit.servers.site import Site
 from labkit.servers.smtp import SMTPServer
 from labkit.servers.smtp_policy import Envelope, PolicyName, Route
-from labkit.store.accounts import Store
-from labkit.world.relay import Queued, Relay, bounce
+from labkit.store.accounts import Account, Store
+from labkit.world.relay import Relay, bounce
 
 if TYPE_CHECKING:
     from labkit.net.network import Factory, Host, Listener
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 D = TypeVar("D", bound="Device")
+
+TLS = Literal["none", "STARTTLS", "implicit"]
+"""How a connection becomes secret, in the words of the table `connections`."""
 
 
 def waits(method: Callable[Concatenate[D, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[D, P], T]:
@@ -90,9 +94,12 @@ class Device:
         finally:
             self.host.online = True
 
-    def console(self, server: str, port: int) -> console.Console:
-        """A connection on which every line is typed by hand."""
-        return console.Console(self.world.network, self.host, server, port)
+    def console(self, server: str | Device, port: int) -> console.Console:
+        """A connection on which every line is typed by hand; in TLS on the ports of implicit TLS."""
+        known = standards.port(port)
+        tls = self.world.trust() if known is not None and known.implicit_tls else None
+        name = server.name if isinstance(server, Device) else server
+        return console.Console(self.world.network, self.host, name, port, tls=tls)
 
 
 class UserHost(Device):
@@ -121,7 +128,7 @@ class UserHost(Device):
         """
         return compose(
             sender=self.address,
-            to=[str(one) for one in to] if isinstance(to, (list, tuple)) else [str(to)],
+            to=_addresses(to),
             subject=subject,
             text=text,
             date=self.world.now(),
@@ -134,67 +141,89 @@ class UserHost(Device):
     async def submit(
         self,
         message: bytes,
-        to: Sequence[object] = (),
+        to: object = (),
         *,
-        starttls: bool = False,
-        mechanism: str = "PLAIN",
-    ) -> None:
+        tls: TLS = "none",
+        mechanism: str | None = "PLAIN",
+    ) -> smtp.Delivery:
         """Hand a message to one's own server (RFC 6409): EHLO, AUTH, one transaction, QUIT.
 
         Without `to` the recipients are those of To, Cc and Bcc; Bcc never leaves this host.
-        Raises `Refused` when the server refuses, with its reply.
+        Returns the server's reply, and the recipients it refused; raises `Refused` when none is left.
+        `mechanism` None is the best that both sides know.
         """
-        recipients = [str(one) for one in to] or header_recipients(message)
         dialogue = smtp.submit(
             self.name,
             self.address,
-            recipients,
+            _addresses(to) or header_recipients(message),
             without(message, "Bcc"),
             user=self.address,
             password=self.password,
             mechanism=mechanism,
-            starttls=self.server.name if starttls else None,
+            starttls=self.server.name if tls == "STARTTLS" else None,
         )
-        await self.world.converse(self, self.server, "submission", dialogue)
+        delivery = await self._converse("submit", "smtp", tls, dialogue)
+        if delivery.reply is None:
+            path, reply = next(iter(delivery.refused.items()))
+            raise Refused(reply, f"RCPT TO:<{path}>")
+        return delivery
 
     @waits
     async def retrieve(
-        self,
-        protocol: Literal["pop3", "imap"] = "pop3",
-        *,
-        delete: bool = False,
-        starttls: bool = False,
+        self, protocol: Literal["pop3", "imap"] = "pop3", *, delete: bool = False, tls: TLS = "none"
     ) -> list[bytes]:
         """Fetch what rests in this user's mailbox, oldest first."""
-        tls = self.server.name if starttls else None
-        dialogue: Dialogue[Any]
-        if protocol == "pop3":
-            dialogue = pop3.retrieve_all(self.address, self.password, delete=delete, starttls=tls)
-        elif protocol == "imap":
-            dialogue = imap.retrieve_all(self.address, self.password, delete=delete, starttls=tls)
-        else:
+        clients: dict[str, Callable[..., Dialogue[Any]]] = {
+            "pop3": pop3.retrieve_all,
+            "imap": imap.retrieve_all,
+        }
+        if protocol not in clients:
             raise LabError(f"mail cannot be retrieved by {protocol!r}: choose pop3 or imap")
-        found: list[Any] = await self.world.converse(self, self.server, protocol, dialogue)
+        dialogue = clients[protocol](
+            self.address,
+            self.password,
+            delete=delete,
+            starttls=self.server.name if tls == "STARTTLS" else None,
+        )
+        found = await self._converse("access", protocol, tls, dialogue)
         return [message.data for message in found]
 
-    def smtplib(self) -> stdlib.SMTP:
-        """The standard library's SMTP client, connected to the submission port of this user's server."""
-        return stdlib.SMTP(self.world.network, self.host, *self.server.endpoint("submission"))
+    async def _converse(self, step: str, protocol: str, tls: TLS, dialogue: Dialogue[T]) -> T:
+        if tls not in get_args(TLS):
+            raise LabError(f"there is no TLS called {tls!r}: choose {', '.join(get_args(TLS))}")
+        implicit = tls == "implicit"
+        (port,) = (
+            p for p in standards.PORTS if (p.step, p.protocol, p.implicit_tls) == (step, protocol, implicit)
+        )
+        return await self.world.converse(self, self.server, port.service, dialogue)
 
-    def poplib(self) -> stdlib.POP3:
-        """The standard library's POP3 client, connected to this user's server."""
-        return stdlib.POP3(self.world.network, self.host, *self.server.endpoint("pop3"))
+    def smtplib(self, *, implicit_tls: bool = False) -> stdlib.SMTP:
+        """The standard library's SMTP client, connected to the submission port of this user's server.
 
-    def imaplib(self) -> stdlib.IMAP4:
-        """The standard library's IMAP client, connected to this user's server."""
-        return stdlib.IMAP4(self.world.network, self.host, *self.server.endpoint("imap"))
+        For STARTTLS say `client.starttls(context=world.trust())`.
+        """
+        return self._stdlib(stdlib.SMTP, "submissions" if implicit_tls else "submission")
+
+    def poplib(self, *, implicit_tls: bool = False) -> stdlib.POP3:
+        """The standard library's POP3 client; for STLS say `client.stls(world.trust())`."""
+        return self._stdlib(stdlib.POP3, "pop3s" if implicit_tls else "pop3")
+
+    def imaplib(self, *, implicit_tls: bool = False) -> stdlib.IMAP4:
+        """The standard library's IMAP client; for STARTTLS say `client.starttls(world.trust())`."""
+        return self._stdlib(stdlib.IMAP4, "imaps" if implicit_tls else "imap")
+
+    def _stdlib(self, client: Callable[..., T], service: str) -> T:
+        port = standards.service(service)
+        tls = self.world.trust() if port.implicit_tls else None
+        return client(self.world.network, self.host, self.server.name, port.number, tls=tls)
 
 
 class MailServer(Device):
     """A host that is always on: SMTP in and out, mailboxes, POP3 and IMAP.
 
-    `domains` are those whose mail it keeps.  It is an `SMTPService`: the SMTP server asks it
-    where an address leads, and hands it what was accepted.
+    `domains` are those whose mail it keeps; for those in `relay.homes` it takes mail and passes it on.
+    It is an `SMTPService`: the SMTP server asks it where an address leads, and hands it what was
+    accepted.
     """
 
     def __init__(self, world: World, host: Host) -> None:
@@ -241,46 +270,65 @@ class MailServer(Device):
     # What the SMTP server asks (see labkit.servers.smtp)
 
     def route(self, address: str) -> Route:
-        """Where an address leads: to a mailbox here, to none though it should, or to another host."""
-        if address.rpartition("@")[2].lower() not in (self.name, *self.domains):
-            return "elsewhere"
-        return "local" if self.store.knows(address) or _is_postmaster(address) else "unknown"
+        """Where an address leads: to a mailbox here, to none though it should, or to another host.
+
+        What this host only passes on is taken as if it were its own (RFC 5321 3.6.2).
+        """
+        domain = _domain(address)
+        if self._account(address) is not None or domain in self.relay.homes:
+            return "local"
+        return "unknown" if domain in self._own_domains() else "elsewhere"
+
+    def _own_domains(self) -> set[str]:
+        return {self.name.lower(), f"[{self.host.address}]", *self.domains}
+
+    def _account(self, address: str) -> Account | None:
+        """Whose mailbox an address is; every domain of this host has a postmaster (RFC 5321 4.5.1)."""
+        account = self.store.account(address)
+        is_postmaster = address.lower().startswith("postmaster@") and _domain(address) in self._own_domains()
+        return account or (self.postmaster if is_postmaster else None)
 
     async def accept(self, envelope: Envelope) -> None:
         """Take the message over: file it for those who live here, queue it for the others."""
-        elsewhere = []
+        elsewhere, unknown = [], {}
         for path in envelope.forward_paths:
-            if self.route(path) != "local":
-                elsewhere.append(path)
-            elif self.store.knows(path):
-                self.store.deliver(path, envelope.data, envelope.reverse_path)
+            if (account := self._account(path)) is not None:
+                account.deliver(envelope.data, envelope.reverse_path)
+            elif self.route(path) == "unknown":  # a notice to a sender who is no more
+                unknown[path] = "no such user here"
             else:
-                self.postmaster.deliver(envelope.data, envelope.reverse_path)
+                elsewhere.append(path)
         if elsewhere:
             self.relay.enqueue(replace(envelope, forward_paths=tuple(elsewhere)))
+        if unknown:
+            await self._return_to_sender(envelope, unknown)
 
-    async def _return_to_sender(self, queued: Queued, failures: Mapping[str, str]) -> None:
+    async def _return_to_sender(self, envelope: Envelope, failures: Mapping[str, str]) -> None:
         """Send the notice of RFC 5321 6.1; for a notice that fails itself there is nobody to tell."""
-        if not queued.envelope.reverse_path:
-            return
-        await self.accept(bounce(self.site, queued.envelope, failures))
+        if envelope.reverse_path:
+            await self.accept(bounce(self.site, envelope, failures))
 
     # The shell user: who works on the server itself needs no protocol
 
     def mailbox(self, address: str, name: str = "INBOX") -> Mailbox:
-        """A user's mailbox, as it lies on this host."""
+        """A user's mailbox as it lies on this host: the thing itself, so look at it through `world.call`."""
         account = self.store.account(address)
         if account is None:
             raise LabError(f"{self.name} has no user {address}")
         return account.mailbox(name)
 
-    def read(self, address: str) -> list[bytes]:
-        """The messages in a user's INBOX, as a user with a shell on this host reads them."""
-        return [message.data for message in self.mailbox(address)]
+    def read(self, address: str, name: str = "INBOX") -> list[bytes]:
+        """The messages in a user's mailbox, as a user with a shell on this host reads them."""
+        return self.world.call(lambda: [message.data for message in self.mailbox(address, name)])
 
 
-def _is_postmaster(address: str) -> bool:
-    return address.lower().startswith("postmaster@")
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
+
+
+def _addresses(to: object) -> list[str]:
+    """One address or user, or several of them."""
+    return [str(one) for one in to] if isinstance(to, (list, tuple)) else [str(to)]
 
 
 def header_recipients(message: bytes) -> list[str]:

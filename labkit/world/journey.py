@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from labkit.errors import LabError
+
 if TYPE_CHECKING:
     from labkit.world.world import World
 
@@ -59,15 +61,18 @@ def travel(
     """Send one message from alice@example.com to bob@example.org, and fetch it at the other end.
 
     A `message` of one's own goes as it is: only its envelope names Alice and Bob.  `told`
-    is called as each step ends.
+    is called as each step ends.  Raises LabError if the message came back or never arrived.
     """
     alice, bob = world.user("alice@example.com"), world.user("bob@example.org")
     sent = message or alice.compose(to=bob, subject=SUBJECT, text=TEXT)
     journey = Journey(sent)
+    inbox = bob.server.mailbox(bob.address)
+    first = inbox.uidnext
+    connections = world.network.tap.connections
+    began = len(connections)
 
     def step(name: str, device: str, text: str, *services: str) -> None:
-        seen = world.network.tap.connections
-        used = tuple(c.number for c in seen if c.service in services)
+        used = tuple(c.number for c in connections[began:] if c.service in services)
         made = Step(len(journey.steps) + 1, name, device, text, used)
         journey.steps.append(made)
         told(made)
@@ -94,7 +99,9 @@ def travel(
         "dns",
         "smtp",
     )
-    (stored, *_) = bob.server.mailbox(bob.address)
+    stored = inbox.get(first)
+    if stored is None:
+        raise LabError("the message did not arrive; what came back lies in Alice's mailbox")
     step(
         "received and processed",
         "recipient's server",

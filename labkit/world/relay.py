@@ -1,8 +1,8 @@
 """Relaying: where a message goes next, and what is tried until it is there.
 
-Which hosts take a domain's mail: RFC 5321 5.1, RFC 7505 (null MX).  Queue, retries and
-giving up: RFC 5321 4.5.4.1.  Who is told: RFC 5321 6.1, with a plain text in place of
-the report of RFC 3464.  A message that could not be delivered is never lost in silence,
+Which hosts take a domain's mail: RFC 5321 5.1, RFC 7505 (null MX), RFC 5321 4.1.3 (address literals).
+Queue, retries and giving up: RFC 5321 4.5.4.1.  Who is told: RFC 5321 6.1, with a plain text in place
+of the report of RFC 3464.  A message that could not be delivered is never lost in silence,
 unless it is itself such a notice (its reverse-path is null).
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from labkit.clients import smtp
 from labkit.clients.dialogue import DialogueSession
@@ -30,19 +30,25 @@ if TYPE_CHECKING:
     from labkit.servers.site import Site
 
 MINUTE = 60.0
-RETRY_AFTER: tuple[float, ...] = (30 * MINUTE, 30 * MINUTE, 60 * MINUTE, 120 * MINUTE, *(240 * MINUTE,) * 29)
+HOUR = 60 * MINUTE
+RETRY_AFTER: tuple[float, ...] = (0.5 * HOUR, 0.5 * HOUR, HOUR, 2 * HOUR, *(4 * HOUR,) * 29)
 """Seconds from one attempt to the next, five days in all (RFC 5321 4.5.4.1)."""
+SILENCE = 5 * MINUTE
+"""How long the next host may say nothing (RFC 5321 4.5.3.2)."""
+LONGEST_ATTEMPT = HOUR
 SMTP_PORT = 25
+
+Kind = Literal["ok", "temporary", "permanent"]
 
 
 class Outcome(NamedTuple):
     """What became of one recipient in one attempt."""
 
-    kind: str  # "ok", "temporary" or "permanent", as in the tables
+    kind: Kind
     text: str  # the reply, or why there was none
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Queued:
     """A message in the queue, and the recipients at one domain who still wait for it."""
 
@@ -60,7 +66,9 @@ class Relay:
 
     `names` is the address of the name server it asks.  `give_up` is told of recipients that
     will never be reached, each with the last word heard about it.  `draw` puts hosts of
-    equal preference in an order (RFC 5321 5.1 asks for a random one).
+    equal preference in an order (RFC 5321 5.1 asks for a random one).  `homes` names, for the domains
+    this host takes mail for without keeping it, the host that does: it is the next one when
+    the MX records know none that is better than this one.
     """
 
     def __init__(
@@ -69,18 +77,19 @@ class Relay:
         host: Host,
         *,
         names: str,
-        give_up: Callable[[Queued, Mapping[str, str]], Awaitable[None]],
+        give_up: Callable[[Envelope, Mapping[str, str]], Awaitable[None]],
         draw: Callable[[Sequence[str]], list[str]] = list,
         retry_after: Sequence[float] = RETRY_AFTER,
     ) -> None:
         self.queue: list[Queued] = []
         self.retry_after = tuple(retry_after)
+        self.homes: dict[str, str] = {}
         self._network = network
         self._host = host
         self._names = names
         self._give_up = give_up
         self._draw = draw
-        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def enqueue(self, envelope: Envelope) -> None:
         """Take the message over: from now on it is this host's to deliver or to return."""
@@ -91,28 +100,28 @@ class Relay:
             queued = Queued(envelope, domain, paths, since=self._network.now())
             self.queue.append(queued)
             task = self._network.spawn(self._carry(queued))
-            self._tasks[task] = None
-            task.add_done_callback(self._tasks.pop)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def done(self) -> None:
         """Wait until the queue is empty."""
         while self._tasks:
-            await asyncio.wait(list(self._tasks))
+            await asyncio.wait(self._tasks)
 
     async def _carry(self, queued: Queued) -> None:
         """Try, wait, and try again, until every recipient is served or given up."""
         try:
             for pause in (*self.retry_after, None):
                 queued.attempts += 1
-                queued.last |= await self._attempt(queued)
-                last = queued.last
-                failed = {path: last[path].text for path in queued.pending if last[path].kind == "permanent"}
-                queued.pending = [path for path in queued.pending if last[path].kind == "temporary"]
+                last = queued.last = await self._attempt(queued)
+                failed = {path: said.text for path, said in last.items() if said.kind == "permanent"}
+                queued.pending = [path for path, said in last.items() if said.kind == "temporary"]
                 if pause is None:
-                    failed |= {path: f"given up: {last[path].text}" for path in queued.pending}
+                    tried = f"given up after {queued.attempts} attempts: "
+                    failed |= {path: tried + last[path].text for path in queued.pending}
                     queued.pending = []
                 if failed:
-                    await self._give_up(queued, failed)
+                    await self._give_up(queued.envelope, failed)
                 if not queued.pending or pause is None:
                     return
                 queued.next_attempt = self._network.now() + timedelta(seconds=pause)
@@ -121,18 +130,22 @@ class Relay:
             self.queue.remove(queued)
 
     async def _attempt(self, queued: Queued) -> dict[str, Outcome]:
-        """One attempt: the hosts in order, until one of them has spoken about every recipient."""
+        """One attempt: the hosts in order, until one of them has decided about every recipient."""
+        waiting, domain = queued.pending, queued.domain
         try:
-            hosts = await self._mail_hosts(queued.domain)
+            hosts = await self._mail_hosts(domain)
         except (dns.NameNotFound, dns.NoAnswer, dns.NullMX) as error:
-            return dict.fromkeys(queued.pending, Outcome("permanent", str(error)))
+            return dict.fromkeys(waiting, Outcome("permanent", str(error)))
         except LabError as error:
-            return dict.fromkeys(queued.pending, Outcome("temporary", str(error)))
-        outcomes = dict.fromkeys(queued.pending, Outcome("permanent", f"mail for {queued.domain} ends here"))
-        waiting = queued.pending
+            return dict.fromkeys(waiting, Outcome("temporary", str(error)))
+        nowhere = f"no mail host of {domain} has an address"
+        if not hosts:
+            nowhere = f"mail for {domain} leads to {self._host.name} itself, which does not keep it"
+        outcomes = dict.fromkeys(waiting, Outcome("permanent", nowhere))
         for name in hosts:
-            outcomes |= await self._offer(queued.envelope, waiting, name)
-            waiting = [path for path in waiting if outcomes[path].kind == "temporary"]
+            said = await self._offer(queued.envelope, waiting, name)
+            outcomes |= said
+            waiting = [path for path in waiting if path not in said or said[path].kind == "temporary"]
             if not waiting:
                 break
         return outcomes
@@ -142,42 +155,59 @@ class Relay:
 
         If this host is one of them, only those more preferred than itself count: mail goes uphill.
         """
+        if domain.startswith("["):
+            return [domain]
         found = await dns.mail_hosts(self._network, self._host, self._names, domain)
         own = [each.preference for each in found if each.name.lower() == self._host.name.lower()]
         better = [each for each in found if not own or each.preference < min(own)]
         alike = groupby(better, key=lambda each: each.preference)
-        return [name for _, group in alike for name in self._draw([each.name for each in group])]
+        hosts = [name for _, group in alike for name in self._draw([each.name for each in group])]
+        return hosts or [home for home in [self.homes.get(domain)] if home]
+
+    async def _addresses(self, name: str) -> list[str]:
+        if name.startswith("["):
+            return [name[1:-1]]
+        return await dns.resolve(self._network, self._host, self._names, name, "A")
 
     async def _offer(self, envelope: Envelope, paths: Sequence[str], name: str) -> dict[str, Outcome]:
-        """Offer the message to one host, at each of its addresses until one answers."""
-        outcome = Outcome("temporary", f"{name} has no address")
+        """Offer the message to one host, at each of its addresses until one answers.
+
+        What it said about each recipient; nothing, if there is no such host.
+        """
         try:
-            addresses = await dns.resolve(self._network, self._host, self._names, name, "A")
+            addresses = await self._addresses(name)
+        except (dns.NameNotFound, dns.NoAnswer):
+            return {}
         except LabError as error:
             return dict.fromkeys(paths, Outcome("temporary", str(error)))
+        failure = ""
         for address in addresses:
-            session = DialogueSession(
-                smtp.relay(
-                    self._host.name,
-                    envelope.reverse_path,
-                    paths,
-                    envelope.data,
-                    smtputf8=envelope.smtputf8,
-                )
-            )
-            session.idle_timeout = 5 * MINUTE  # RFC 5321 4.5.3.2
             try:
-                replies = await converse(self._network, self._host, address, SMTP_PORT, session)
+                replies = await self._deliver(envelope, paths, address)
             except (OSError, LabError) as error:
                 reason = getattr(error, "strerror", None) or error  # the same words on every system
-                outcome = Outcome("temporary", f"{name} [{address}]: {reason}")
-                continue
-            return {path: _judge(reply) for path, reply in replies.items()}
-        return dict.fromkeys(paths, outcome)
+                failure = f"{name} [{address}]: {reason}"
+            else:
+                return {path: _judge(reply) for path, reply in replies.items()}
+        return dict.fromkeys(paths, Outcome("temporary", failure))
+
+    async def _deliver(self, envelope: Envelope, paths: Sequence[str], address: str) -> dict[str, Reply]:
+        dialogue = smtp.relay(
+            self._host.name, envelope.reverse_path, paths, envelope.data, smtputf8=envelope.smtputf8
+        )
+        session = DialogueSession(dialogue, idle_timeout=SILENCE)
+        talk = converse(self._network, self._host, address, SMTP_PORT, session)
+        # A watch over silence alone would stall the simulation: this limit lets the time pass until it ends.
+        try:
+            async with asyncio.timeout(LONGEST_ATTEMPT):
+                replies: dict[str, Reply] = await talk
+        except TimeoutError as error:
+            raise TimeoutError(error.errno, error.strerror or "the attempt took too long") from error
+        return replies
 
 
 def _judge(reply: Reply) -> Outcome:
-    kinds = {2: "ok", 4: "temporary", 5: "permanent"}
+    kinds: dict[int, Kind] = {2: "ok", 4: "temporary"}
     return Outcome(kinds.get(reply.kind, "permanent"), str(reply))
 
 
@@ -202,7 +232,7 @@ def bounce(site: Site, envelope: Envelope, failures: Mapping[str, str]) -> Envel
         message_id=new_message_id(site.token, site.hostname),
         extra=[("Auto-Submitted", "auto-replied")],  # RFC 3834 5
     )
-    return Envelope("", (envelope.reverse_path,), notice, site.token(10))
+    return Envelope("", (envelope.reverse_path,), notice, site.token(10), smtputf8=envelope.smtputf8)
 
 
 def _indented(text: str) -> str:

@@ -14,7 +14,9 @@ order of equal MX hosts) comes from the seed; on real ports, from the operating 
 
 from __future__ import annotations
 
+import asyncio
 import random
+import re
 import secrets
 import ssl
 import string
@@ -23,12 +25,15 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
+from labkit import standards
 from labkit.clients.dialogue import Dialogue, DialogueSession
 from labkit.errors import LabError
 from labkit.message.address import parse_mailbox
 from labkit.net.dns import Names
 from labkit.net.driver import converse
 from labkit.net.session import Session
+from labkit.net.simulated import SimulatedNetwork
+from labkit.net.tap import Connection, Record
 from labkit.servers.imap.session import ImapSession
 from labkit.servers.pop3 import Pop3Session
 from labkit.servers.site import Site
@@ -39,12 +44,23 @@ if TYPE_CHECKING:
     from labkit.net.faults import Rule
     from labkit.net.network import Host, Network
     from labkit.net.tls import Authority
+    from labkit.store.accounts import Account
     from labkit.tables import Capture
 
 T = TypeVar("T")
 MakeSession = Callable[[Site], Session]
 ALPHABET = string.digits + string.ascii_lowercase
 DOMAINS = ("example.com", "example.org")
+_BY_STEP = {
+    "submit": ("sender's host", "sender's server"),
+    "relay": ("sender's server", "recipient's server"),
+    "access": ("recipient's host", "recipient's server"),
+}
+ROLES: dict[str, tuple[str, str | None]] = {
+    **{port.service: _BY_STEP[port.step] for port in standards.PORTS},
+    "dns": ("sender's server", None),
+}
+"""Client and server of each service, as devices of the model."""
 
 
 class World:
@@ -57,24 +73,28 @@ class World:
 
     def __init__(
         self,
-        seed: int = 0,
+        seed: int | str = 0,
         network: Literal["simulated", "loopback"] | Network = "simulated",
         *,
         domains: Sequence[str] = DOMAINS,
         pop3: MakeSession = Pop3Session,
         imap: MakeSession = ImapSession,
+        name: str = "lab",
     ) -> None:
         self.seed = seed
+        self.name = name
         self.pop3 = pop3
         self.imap = imap
-        self.network = _network(network) if isinstance(network, str) else network
+        self.network: Network = _network(network) if isinstance(network, str) else network
+        self.is_simulated = isinstance(self.network, SimulatedNetwork)
         self.users: dict[str, UserHost] = {}
         self.servers: dict[str, MailServer] = {}
+        self.names = Names()
+        self._homes: dict[str, MailServer] = {}  # by domain: where its mailboxes lie
         self._random = random.Random(f"labkit {seed}")
-        self._is_simulated = network == "simulated"
         self._authority: Authority | None = None
         self._tape: Tape | None = None
-        self.names = Names()
+        self.network.tap.watch(self._cast)
         self.name_server = self.network.host("ns.example.net")
         self.network.answer(self.name_server, 53, self.names.answer, service="dns")
         for domain in domains:
@@ -92,18 +112,26 @@ class World:
     ) -> MailServer:
         """The server of a domain; made, with an MX record, when the domain is first named.
 
-        `server` names the host, mail.DOMAIN otherwise; a domain gets several by further
-        calls, and the lowest `preference` is tried first.  `services` are those the host listens
-        for, all of them by default.
+        `server` names the host, mail.DOMAIN otherwise, and `preference` is that of its MX record: the
+        lowest is tried first.  A domain may have several servers.  Its mailboxes lie on the
+        one that was named first; the others take its mail and pass it on.  `services` are those
+        the host listens for, all of them by default.
         """
-        host = server or f"mail.{name}"
+        name = name.lower()
+        home = self._homes.get(name)
+        if home is not None and server is None:
+            return home
+        host = (server or f"mail.{name}").lower()
         if host not in self.servers:
             made = self.servers[host] = MailServer(self, self._host(host))
             self.run(made.open(services))
         found = self.servers[host]
-        if name not in found.domains:
+        if home is None:
+            self._homes[name] = found
             found.domains.append(name)
-            self.names.add(name, "MX", f"{preference} {host}.")
+        elif home is not found:
+            found.relay.homes[name] = home.name
+        self.call(lambda: self.names.add(name, "MX", f"{preference} {host}."))
         return found
 
     def user(self, address: str, *, password: str | None = None, host: str | None = None) -> UserHost:
@@ -114,11 +142,10 @@ class World:
         key = address.lower()
         if key not in self.users:
             mailbox = parse_mailbox(address)
-            server = self._server_of(mailbox.domain)
-            password = password or f"secret-{mailbox.local}"
-            server.store.add_user(address, password)
-            pc = self._host(host or f"{mailbox.local}-pc.{mailbox.domain}".lower())
-            self.users[key] = UserHost(self, pc, address, password, server)
+            server = self.domain(mailbox.domain)
+            account = self._account(server, address, password)
+            pc = self._host(host or f"{_label(mailbox.local)}-pc.{mailbox.domain}".lower())
+            self.users[key] = UserHost(self, pc, address, account.password, server)
         return self.users[key]
 
     def always_on(self, address: str, *, host: str | None = None) -> MailServer:
@@ -128,21 +155,38 @@ class World:
         mailbox where it lies (`server.read(address)`).
         """
         mailbox = parse_mailbox(address)
-        server = self.domain(mailbox.domain, server=host or f"{mailbox.local}.{mailbox.domain}")
+        name = (host or f"{_label(mailbox.local)}.{mailbox.domain}").lower()
+        home = self._homes.get(mailbox.domain.lower())
+        if home is not None and home.name != name:
+            raise LabError(
+                f"the mail of {mailbox.domain} is kept by {home.name}; "
+                "a host that takes its own mail needs a domain of its own"
+            )
+        server = self.domain(mailbox.domain, server=name)
         server.host.role = "recipient's host"
-        server.store.add_user(address, f"secret-{mailbox.local}")
+        self._account(server, address, None)
         return server
 
-    def _server_of(self, domain: str) -> MailServer:
-        for server in self.servers.values():
-            if domain.lower() in server.domains:
-                return server
-        return self.domain(domain.lower())
+    def _account(self, server: MailServer, address: str, password: str | None) -> Account:
+        password = password or f"secret-{parse_mailbox(address).local}"
+        return self.call(lambda: server.store.account(address) or server.store.add_user(address, password))
 
     def _host(self, name: str) -> Host:
         host = self.network.host(name)
-        self.names.add(name, "A", host.address)
+        self.call(lambda: self.names.add(name, "A", host.address))
         return host
+
+    def _cast(self, seen: Record | Connection) -> None:
+        """Tell a new connection which of the four devices its two ends are."""
+        if not isinstance(seen, Connection) or seen.service is None:
+            return
+        client, server = ROLES[seen.service]
+        if seen.client_name in self.servers:
+            client = "sender's server"
+        elif client == "sender's server":  # a user's host that does a server's work
+            client = "sender's host"
+        seen.client_role = seen.client_role or client
+        seen.server_role = seen.server_role or server
 
     # Time
 
@@ -154,6 +198,20 @@ class World:
         """Wait for anything of the world's; its clock goes on meanwhile."""
         return self.network.run(awaitable, timeout=timeout)
 
+    def call(self, function: Callable[[], T]) -> T:
+        """Call this where the servers run, so that it meets nothing half done.
+
+        What they have (mailboxes, names, queues) is theirs to touch; on loopback they run in a thread
+        of their own.
+        """
+        if self.is_simulated or asyncio._get_running_loop() is self.network.loop:
+            return function()
+
+        async def there() -> T:
+            return function()
+
+        return self.run(there())
+
     def wait(self, seconds: float) -> None:
         """Let this much time pass."""
         self.network.wait(seconds)
@@ -161,6 +219,10 @@ class World:
     def settle(self, *, timeout: float | None = None) -> None:
         """Wait until no server has anything in its queue: all is delivered or returned."""
         self.run(self._settled(), timeout=timeout)
+
+    async def settled(self) -> None:
+        """The same as `settle`, to be awaited."""
+        await self.network.run_async(self._settled())
 
     async def _settled(self) -> None:
         while waiting := [server.relay for server in self.servers.values() if server.relay.queue]:
@@ -171,7 +233,7 @@ class World:
 
     def token(self, length: int) -> str:
         """So many characters of [0-9a-z], never the same twice."""
-        if self._is_simulated:
+        if self.is_simulated:
             return "".join(self._random.choices(ALPHABET, k=length))
         return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
@@ -194,9 +256,17 @@ class World:
 
     async def converse(self, client: Device, server: MailServer, service: str, dialogue: Dialogue[T]) -> T:
         """Hold a dialogue between a host and one of a server's ports; returns its result."""
-        address, port = server.endpoint(service)
+        port = standards.service(service)
         session: DialogueSession[T] = DialogueSession(dialogue)
-        result: T = await converse(self.network, client.host, address, port, session, trust=self.trust)
+        result: T = await converse(
+            self.network,
+            client.host,
+            server.host.address,
+            port.number,
+            session,
+            tls=(self.trust(), server.name) if port.implicit_tls else None,
+            trust=self.trust,
+        )
         return result
 
     # Faults, and what was seen
@@ -204,11 +274,11 @@ class World:
     @contextmanager
     def fault(self, rule: Rule) -> Iterator[None]:
         """While in this block, the rule is asked about everything that is sent."""
-        self.network.faults.append(rule)
+        self.call(lambda: self.network.faults.append(rule))
         try:
             yield
         finally:
-            self.network.faults.remove(rule)
+            self.call(lambda: self.network.faults.remove(rule))
 
     @property
     def capture(self) -> Capture:
@@ -217,7 +287,7 @@ class World:
         from labkit.tables import Capture
 
         if self._tape is None:
-            self._tape = Tape.from_tap(self.network.tap, name="lab")
+            self._tape = Tape.from_tap(self.network.tap, name=self.name)
         self._tape.follow()
         return Capture(self._tape)
 
@@ -235,10 +305,13 @@ class World:
         return f"<World seed={self.seed}: {', '.join(self.servers)}; {self.now():%Y-%m-%d %H:%M:%S} UTC>"
 
 
+def _label(local_part: str) -> str:
+    """A local part as it can stand in the name of a host."""
+    return re.sub(r"[^a-z0-9]+", "-", local_part.lower()).strip("-") or "user"
+
+
 def _network(name: str) -> Network:
     if name == "simulated":
-        from labkit.net.simulated import SimulatedNetwork
-
         return SimulatedNetwork()
     if name == "loopback":
         from labkit.net.loopback import LoopbackNetwork
