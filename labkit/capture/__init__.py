@@ -14,5 +14,5 @@ hello.py          where TLS begins
 flows.py          all that, as the flows of a tape
 
 Under `pcap.write`: write.py, the packets that would have carried a tape's octets.
-archive.py      labkit's own captures: a whole tape as JSON Lines or Parquet
+archive.py: labkit's own captures, a whole tape as JSON Lines or Parquet.
 """
