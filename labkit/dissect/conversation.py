@@ -25,30 +25,45 @@ _WORD = re.compile(rb"[!-~]{1,40}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}\r?\n")
 
 
+class Rules:
+    """A state machine as a dissection asks it; made once for a protocol."""
+
+    def __init__(self, machine: Machine[Any]) -> None:
+        self.start: Enum = machine.start
+        self.legal = {state: frozenset(machine.legal(state)) for state in machine.table}
+        self.known = frozenset[str]().union(*self.legal.values())
+        self.steps = machine.table
+
+
 class Progress:
     """Where a conversation stands in its state machine, and whether a command may come there."""
 
-    def __init__(self, machine: Machine[Any]) -> None:
-        self._machine = machine
-        self._legal = {state: frozenset(machine.legal(state)) for state in machine.table}
-        self._known = frozenset[str]().union(*self._legal.values())
-        self.state: Enum = machine.start
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._known = rules.known
+        self.enter(rules.start)
+
+    def enter(self, state: Enum) -> None:
+        """The conversation is in this state now."""
+        self.state, self.name = state, str(state.value)
+        self._legal = self._rules.legal.get(state, frozenset())
+        self._steps = self._rules.steps.get(state, {})
 
     def judge(self, verb: str) -> str | None:
         """The name of the flaw of sending `verb` now, or None."""
-        if verb in self._legal.get(self.state, ()):
+        if verb in self._legal:
             return None
         return "out-of-order" if verb in self._known else "unknown-command"
+
+    def step(self, verb: str, status: Any) -> None:
+        """The verb was answered so."""
+        after = self._steps.get((verb, status))
+        if after is not None and after is not self.state:
+            self.enter(after)
 
     def may_be_response(self, line: bytes) -> bool:
         """Whether a line behind AUTH, of which no reply is known, is a line of the login: a secret."""
         return _BASE64.fullmatch(line) is not None and line.strip().decode().upper() not in self._known
-
-    def step(self, verb: str, status: Any) -> None:
-        """The verb was answered so."""
-        after = self._machine.step(self.state, verb, status)
-        if after is not None:
-            self.state = after
 
 
 class Conversation:
@@ -74,7 +89,7 @@ class Conversation:
 
     @property
     def state(self) -> str:
-        return str(self.progress.state.value)
+        return self.progress.name
 
     def rows(self) -> Rows:
         raise NotImplementedError

@@ -12,7 +12,7 @@ import re
 from collections import deque
 from collections.abc import Generator
 
-from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress
+from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half, tidy
 from labkit.dissect.row import Reply, Row, Rows, Span
@@ -41,6 +41,8 @@ Status = tuple[bytes | None, bytes | None, bytes | None]
 """Status, response code and text."""
 _NO_STATUS: Status = (None, None, None)
 
+RULES = Rules(MACHINE)
+
 
 class Imap(Conversation):
     GREETING = re.compile(rb"\* (?:OK|PREAUTH|BYE)\b", re.IGNORECASE)
@@ -53,7 +55,7 @@ class Imap(Conversation):
     )
 
     def __init__(self, client: Half, server: Half, number: int = 1) -> None:
-        super().__init__(client, server, Progress(MACHINE), number)
+        super().__init__(client, server, Progress(RULES), number)
         self._block = _Block()
         self._bye: Status = _NO_STATUS
         self._early: dict[bytes, deque[Reply]] = {}  # replies to commands that we have not read yet
@@ -275,7 +277,7 @@ class Imap(Conversation):
         if status in AFTER_GREETING and self.server.data[:2] == b"* ":
             self.reply_at = self._block.first = reply.end
             yield self.answered(Row(0, self.state, None, None, -1, -1), reply)
-            self.progress.state = AFTER_GREETING[status]
+            self.progress.enter(AFTER_GREETING[status])
 
     def unasked(self) -> Rows:
         """What the server said behind the last command, and replies to tags that nobody sent."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, split
+from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules, split
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half, tidy
 from labkit.dissect.row import Reply, Row, Rows, Span
@@ -31,6 +31,8 @@ _CODE = re.compile(rb"\[([^\]\r\n]*)\] ?")
 _LISTED = {"LIST": re.compile(rb"\.|[0-9]+ [0-9]"), "UIDL": re.compile(rb"\.|[0-9]+ [!-~]")}
 _NEXT_STATUS = re.compile(rb"(?:\+OK|-ERR)[ \r\n]")
 
+RULES = Rules(MACHINE)
+
 
 class Pop3(Conversation):
     GREETING = re.compile(rb"\+OK\b")
@@ -42,7 +44,7 @@ class Pop3(Conversation):
     )
 
     def __init__(self, client: Half, server: Half, number: int = 1) -> None:
-        super().__init__(client, server, Progress(MACHINE), number)
+        super().__init__(client, server, Progress(RULES), number)
         self._verb = ""  # of the command whose reply is read next
         self._argument: bytes | None = None
 

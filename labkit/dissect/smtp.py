@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 
-from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, split
+from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules, split
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half, tidy
 from labkit.dissect.row import Reply, Row, Rows
@@ -33,6 +33,8 @@ _ENHANCED = re.compile(rb"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |\Z)")
 # bdat = "BDAT" SP chunk-size [SP "LAST"]
 _CHUNK = re.compile(rb"([0-9]{1,19})( +LAST)?[ \t]*", re.IGNORECASE)
 
+RULES = Rules(MACHINE)
+
 
 class Smtp(Conversation):
     GREETING = re.compile(rb"220[ -]")
@@ -44,7 +46,7 @@ class Smtp(Conversation):
     )
 
     def __init__(self, client: Half, server: Half, number: int = 1) -> None:
-        super().__init__(client, server, Progress(MACHINE), number)
+        super().__init__(client, server, Progress(RULES), number)
         self._lmtp = False
         self._accepted = 0  # recipients of the transaction: LMTP answers for each
 
@@ -84,7 +86,7 @@ class Smtp(Conversation):
             if code:
                 progress.step(ALIASES.get(verb, verb), code)
             if verb == "DATA" and code == 3:
-                progress.state = State.DATA
+                progress.enter(State.DATA)
                 yield from self._data()
             elif verb == "AUTH":
                 yield from self._login(status)
@@ -96,7 +98,7 @@ class Smtp(Conversation):
                 if not (yield from self.enter_tls()):
                     return
             elif verb == "BDAT" and code == 2:
-                progress.state = State.READY if (argument or b"").upper().endswith(b"LAST") else State.RCPT
+                progress.enter(State.READY if (argument or b"").upper().endswith(b"LAST") else State.RCPT)
         yield from self.unasked()
 
     def cut_reply(self, at: int) -> Reply | None:
@@ -205,7 +207,8 @@ class Smtp(Conversation):
             reply = yield from self.next_reply(at, end)
         self._accepted = 0
         yield self.answered(row, reply)
-        self.progress.state = State.READY if reply.status or self.server.absent() else self.progress.state
+        if reply.status or self.server.absent():
+            self.progress.enter(State.READY)
 
     def _replies(self, at: int, end: int) -> Generator[Row | None, None, Reply]:
         """LMTP: a reply for each recipient (RFC 2033 4.2), as one; the worst of them counts."""

@@ -54,8 +54,13 @@ def series(column: Column, values: list[Any]) -> pd.Series[Any]:
         absent_at = np.array([value is None for value in values], bool)
         numbers = np.array([0 if value is None else value for value in values], np.int64)
         return pd.Series(pd.arrays.IntegerArray(numbers, absent_at))
-    found: pd.Series[Any] = pd.Series(values, dtype=dtype(column))
-    return found
+    if column.kind == "text":
+        found: pd.Series[Any] = pd.Series(text_dtype().__from_arrow__(arrow_array(column, values)))
+        return found
+    if column.kind == "flag":
+        absent_at = np.array([value is None for value in values], bool)
+        return pd.Series(pd.arrays.BooleanArray(np.array([bool(value) for value in values], bool), absent_at))
+    return pd.Series(values, dtype=object)
 
 
 def arrow_array(column: Column, values: list[Any]) -> pa.Array:

@@ -8,8 +8,8 @@ from typing import Any
 from labkit.dissect.exchange import Exchange
 from labkit.dissect.flaws import CATALOGUE
 from labkit.dissect.row import Row
-from labkit.tables.dissected import Moments, Talk
-from labkit.tables.table import Table, moment
+from labkit.tables.dissected import Moments, Talk, not_collecting
+from labkit.tables.table import Table
 
 HIDDEN = "•••"
 _TEMPORARY_CODES = frozenset((b"IN-USE", b"SYS/TEMP", b"LOGIN-DELAY", b"UNAVAILABLE", b"INUSE", b"SERVERBUG"))
@@ -29,7 +29,8 @@ _OUTCOMES = {
 def exchanges(talks: Iterable[Talk], capture: str, secrets: bool) -> Table:
     """One row per command and its reply."""
     rows = (values(talk, capture, index, secrets) for talk in talks for index in range(len(talk.rows)))
-    return Table.of("exchanges", rows, sort=True)
+    with not_collecting():
+        return Table.of("exchanges", rows, sort=True)
 
 
 def exchange(talk: Talk, capture: str, index: int, secrets: bool = False) -> Exchange:
@@ -103,8 +104,8 @@ def pipelined(talk: Talk, index: int) -> bool | None:
     row = talk.rows[index]
     if row.verb is None or talk.protocol == "dns" or row.start < 0:
         return None
-    before = next((i for i in range(index - 1, -1, -1) if talk.rows[i].number != row.number), None)
-    if before is None:
+    before = index - 1
+    if before < 0:
         return False
     replied, start = talk.moments[before].replied, talk.moments[index].start
     if replied is None or start is None:
@@ -143,6 +144,3 @@ def _latency(when: Moments) -> float | None:
 
 def _text(octets: bytes | None) -> str | None:
     return None if octets is None else octets.decode("utf-8", "backslashreplace")
-
-
-__all__ = ["exchange", "exchanges", "flaws", "masked", "moment", "outcome", "pipelined"]
