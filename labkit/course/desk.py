@@ -124,12 +124,10 @@ def recall(notebook: str) -> Picture:
 
 
 @_in_words
-def glossary(term: str | None = None) -> Picture:
-    """What a term means and where an RFC says so; without a term, all of them."""
-    if term is None:
-        return terms_card("Glossary", [(entry.term, entry.words) for entry in terms.TERMS])
-    found = terms.look_up(term)
-    return terms_card("", [(found.term, found.words)])
+def glossary(*words: str) -> Picture:
+    """What these terms mean and where an RFC says so; without any, all of them."""
+    found = [terms.look_up(word) for word in words]
+    return terms_card("" if found else "Glossary", [(each.term, each.words) for each in found or terms.TERMS])
 
 
 def _panel(found: Exercise, world: Any) -> Any:

@@ -114,7 +114,7 @@ var(--lk-bad); }}
 .lk-card code, .lk-card pre {{ font: 12.5px/1.45 {MONO}; background: var(--lk-band); color: var(--lk-ink);
 border-radius: 3px; padding: 0 3px; }} .lk-card pre {{ padding: 8px 10px; overflow-x: auto; }}
 .lk-card details {{ margin: 4px 0; }} .lk-card summary {{ cursor: pointer; color: var(--lk-client); }}
-.lk-card ol, .lk-card ul {{ margin: 6px 0; padding-left: 28px; }} .lk-card dt {{ font-weight: 600; }}
+.lk-card ol, .lk-card ul {{ margin: 6px 0; padding-left: 28px; }} .lk-card dt {{ font-weight: 600; }} .lk-card dd p {{ margin: 0 0 6px; }}
 .lk-yes .lk-head {{ color: var(--lk-server); }} .lk-no .lk-head {{ color: var(--lk-bad); }}
 """,
     "page": "body { margin: 16px; background: #fff; } "

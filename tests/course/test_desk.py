@@ -130,6 +130,11 @@ class TestGlossary:
             assert entry.meaning.endswith(".")
             assert not entry.source or entry.source.startswith("RFC ")
 
+    def test_several_terms_at_once(self) -> None:
+        said = str(course.glossary("envelope", "header"))
+        assert said.startswith("envelope: ")
+        assert "\nheader: " in said
+
     def test_without_a_term_all_are_listed(self) -> None:
         assert len(str(course.glossary()).splitlines()) > len(terms.TERMS)
 

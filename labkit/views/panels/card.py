@@ -58,15 +58,12 @@ class Card(Panel):
             self._entry = w.RadioButtons(
                 options=keys, value=None, description="Answer", orientation="horizontal"
             )
-        elif self._expects:
+        elif self._expects and not self._needs:
             self._entry = w.Text(placeholder=self._expects, description="Answer", layout=wide)
         rows += [self._entry] if self._entry is not None else []
         if self._needs:
-            rows.append(
-                w.HTML(
-                    el("div", prose(f"This check reads a capture; run {self._needs} in a cell."), class_="lk")
-                )
-            )
+            words = f"The check reads the wire. Answer in a cell, with {self._needs}."
+            rows.append(w.HTML(el("div", prose(words), class_="lk")))
         buttons = [] if self._needs else [button("Check", self._on_check, "primary")]
         self._hint_button = button("Hint 1 of 3", self._on_hint)
         buttons += [self._hint_button, button("Show the solution", self._on_solution)]

@@ -136,6 +136,7 @@ def test_a_check_that_lacks_its_world_says_how_to_run_it(asked: list[Any]) -> No
         "Hint 1 of 3",
         "Show the solution",
     ]
+    assert not find(card.widget(), "Text")  # nothing to fill in that no button reads
     assert "course.check(&quot;77.1&quot;, world)" in said(card)
 
 
