@@ -156,7 +156,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, public: Any) -> x509.Certifi
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public)
-        .serial_number(x509.random_serial_number())
+        .serial_number(x509.random_serial_number() | 1 << 158)  # of one length, as the keys are
         .not_valid_before(first)
         .not_valid_after(last)
     )
