@@ -97,6 +97,12 @@ class Stream:
             self._data = b"".join(self._pieces)
         return self._data
 
+    @property
+    def last_time(self) -> int:
+        """When the last octets on the wire could be read, in µs; 0 if there are none."""
+        layers = [self, self.tls] if self.tls is not None else [self]
+        return max((int(layer.times[-1]) for layer in layers if len(layer.times)), default=0)
+
     def since(self, offset: int) -> bytes:
         """The octets from `offset` on, at a cost of what is returned: for who follows a live stream."""
         if not self._pieces or len(self._data) == self._size:

@@ -61,6 +61,22 @@ class Flow:
     def closed(self) -> bool:
         return self.connection.closed is not None
 
+    @property
+    def closed_at(self) -> int | None:
+        """When it was closed, as its octets were seen: not before the last from whoever closed it."""
+        connection = self.connection
+        if connection.closed is None:
+            return None
+        closers = SIDES if connection.ended == "reset" else (connection.closed_by or "client",)
+        return max(connection.closed, *(self.side(closer).last_time for closer in closers))
+
+    @property
+    def was_never_open(self) -> bool:
+        """A live connection that the server refused, or did not even answer: not an octet passed."""
+        connection, octets = self.connection, len(self.client.starts) + len(self.server.starts)
+        unanswered = (connection.ended, connection.closed_by) in (("timeout", None), ("reset", "server"))
+        return unanswered and not octets and self.client.tls is self.server.tls is None
+
 
 class Tape:
     """All flows of one capture, in the order of their first packets.
@@ -190,6 +206,7 @@ class Tape:
     def _ended(self) -> Iterator[int]:
         """Mark the streams to which nothing more can come, and give the flows that are over."""
         for flow in [flow for flow in self._open.values() if flow.closed]:
+            flow.server.begun = not flow.was_never_open
             for sender in SIDES:
                 stream = flow.side(sender)
                 stream.ended = not self._may_come(flow, sender)

@@ -147,15 +147,14 @@ def _said(flow: Flow, sender: Side) -> Iterator[Event]:
 
 def _closing(flow: Flow, said: list[Event]) -> Iterator[Event]:
     """How the connection ended: who closed it, and then the other side."""
-    connection = flow.connection
-    if connection.closed is None or connection.ended == "cut":
+    connection, time = flow.connection, flow.closed_at
+    never_answered = connection.ended == "timeout" and not flow.server.begun
+    if time is None or connection.ended == "cut" or never_answered:
         return
     closer: Side = connection.closed_by or "client"
     other = PEER[closer]
     last = {event.sender: event.time for event in said}
-    time = max(connection.closed, last.get(closer, 0))
     if connection.ended == "reset":
-        time = max(time, last.get(other, 0))
         yield Event(time, CLOSING, 0, flow.number, closer, flags=RST | ACK)
         return
     yield Event(time, CLOSING, 0, flow.number, closer, flags=FIN | ACK)

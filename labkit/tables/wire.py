@@ -87,7 +87,7 @@ def _connection(talk: Talk, capture: str) -> tuple[Any, ...]:
         seen.server_name,
         seen.server_role,
         seen.opened,
-        None if seen.closed is None else (seen.closed - seen.opened) / 1e6,
+        None if flow.closed_at is None else (flow.closed_at - seen.opened) / 1e6,
         len(talk.rows),
         _on_wire(flow.client),
         _on_wire(flow.server),

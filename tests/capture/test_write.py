@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from labkit.capture.pcap import read, write
 from labkit.capture.stream import Gap, Stream
 from labkit.capture.tape import Flow, Tape
-from labkit.capture.write import checksum
+from labkit.capture.write import checksum, packets
 from labkit.errors import LabError
 from labkit.net.tap import Connection, Record, Side, Tap
 
@@ -253,3 +253,18 @@ def test_wireshark_finds_no_fault(tmp_path: Path) -> None:
     assert streams == {"0", "1", "2"}
     commands = tshark("-Y", "smtp.req.command", "-T", "fields", "-e", "smtp.req.command")
     assert {"EHLO", "DATA"} <= set(commands)
+
+
+@pytest.mark.parametrize(
+    ("ended", "by", "flags"), [("reset", "server", [0x02, 0x14]), ("timeout", None, [0x02])]
+)
+def test_a_connection_that_was_never_open(ended: str, by: Side | None, flags: list[int]) -> None:
+    """Refused: a SYN and a reset.  Never answered: a SYN, and no more."""
+    tap = Tap()
+    tap.connections.append(Connection(0, "tcp", "198.51.100.7", 49152, "192.0.2.1", 25, EPOCH))
+    tap.close(tap.connections[0], EPOCH + 40_000, ended, by)  # type: ignore[arg-type]
+    found = [packet[14 + 20 + 13] for _, packet in packets(Tape.from_tap(tap))]
+    assert found == flags
+    (flow,) = read(io.BytesIO(written(tap)))
+    assert flow.connection.ended == ("reset" if ended == "reset" else None)
+    assert (flow.client.begun, flow.server.begun) == (True, False)
