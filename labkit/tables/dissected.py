@@ -96,11 +96,10 @@ def step_of(flow: Flow, protocol: Protocol | None, rows: Sequence[Row]) -> str |
         return None
     if connection.service == "lmtp" or any(row.verb == "LHLO" for row in rows):
         return "deliver"
-    if connection.service in _SUBMISSION or connection.client_role == "sender's host":
-        return "submit"
     if connection.service == "smtp" or connection.server_port == 25:
-        return "relay"
-    return "submit" if connection.server_port in (465, 587) else None
+        return "relay"  # also from a host that hands its mail to nobody but the recipient's server
+    submitted = connection.service in _SUBMISSION or connection.server_port in (465, 587)
+    return "submit" if submitted or connection.client_role == "sender's host" else None
 
 
 def moments_of(talk: Talk, row: Row) -> Moments:
