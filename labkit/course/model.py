@@ -89,11 +89,20 @@ class Exercise:
             answer = named["answer"]
             if looks_like_a_capture(answer):
                 return f"The answer comes first, then the world: `{self.call}`."
-            if answer is None or answer is ... or (isinstance(answer, str) and not answer.strip("… .")):
+            if _is_unwritten(answer):
                 return f"There is no answer yet. It expects {self.expects}."
         if "capture" in named:
             named["capture"] = Evidence(named["capture"])
         return self.check(**named)
+
+
+def _is_unwritten(answer: Any) -> bool:
+    """Whether this is what stands in the cell before anybody wrote an answer into it."""
+    if isinstance(answer, str):
+        return not answer.strip("… .")
+    if isinstance(answer, dict | list | tuple):
+        return all(_is_unwritten(part) for part in (answer.values() if isinstance(answer, dict) else answer))
+    return answer is None or answer is ...
 
 
 @dataclass(frozen=True, slots=True)

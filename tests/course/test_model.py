@@ -27,6 +27,16 @@ def test_a_function_becomes_an_exercise() -> None:
     assert half_of_ten.judge().reason == 'Give the check what it reads: `course.check("77.1", answer)`.'
 
 
+@pytest.mark.parametrize("unwritten", [..., None, "", " … ", {}, [...], {"compose": ..., "submit": [None]}])
+def test_what_stands_in_the_cell_before_anybody_wrote_is_no_answer_yet(unwritten: Any) -> None:
+    @exercise("77.1", expects="anything", **WORDS)
+    def anything(answer: Any) -> str | None:
+        return None
+
+    assert anything.judge(unwritten).reason == "There is no answer yet. It expects anything."
+    assert anything.judge({"compose": ..., "submit": 0}).ok
+
+
 @pytest.mark.parametrize(
     "change",
     [{"hints": ("a", "b")}, {"hints": ("a", "b", "")}, {"solution": ""}, {"second_way": ""},
