@@ -324,11 +324,10 @@ if_smtp_did_the_last_step = quiz(
     hints=(
         "Who acts in SMTP: the one who has the letter, or the one who wants it?",
         "Look at the week by SMTP: how often did the server try, and at what times?",
-        "Count the days between the first attempt and the last, and look at what was sent after it, and "
-        "to whom.",
+        "Count the days between the first attempt and the last, and look at what Alice then finds in her "
+        "own mailbox.",
     ),
     solution="The answer is b: retries for four or five days, then a bounce to the sender.",
-    second_way="By the table: in the week by SMTP, the row behind the last attempt is a letter with an "
-               "empty reverse-path "
-    "to the sender.",
+    second_way="By the captures: the last attempt is five days after the first, and what Alice fetches "
+               "then is a letter from MAILER-DAEMON, the notice of her own server.",
 )  # fmt: skip
