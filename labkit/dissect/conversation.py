@@ -110,19 +110,18 @@ class Conversation:
 
     def next_reply(self, command: int, end: int) -> Generator[Row | None, None, Reply]:
         """Waits for the reply to the command at `command`; yields what came unasked before it."""
-        while (reply := self.cut_reply(self.reply_at)) is None:
-            yield None
-        if reply.status is None and reply.end == reply.start:
-            return reply._replace(flaws=(self.unanswered(command),))
-        if self.server.gaps and (gap := self._gap_in(reply)) is not None:
-            return self._mended(reply, gap, end)
-        doubted = self.client.timely or self.client.gaps or reply.status == b"421"
-        if doubted and self._came_before(reply, command):
+        while True:
+            while (reply := self.cut_reply(self.reply_at)) is None:
+                yield None
+            if reply.status is None and reply.end == reply.start:
+                return reply._replace(flaws=(self.unanswered(command),))
+            if self.server.gaps and (gap := self._gap_in(reply)) is not None:
+                return self._mended(reply, gap, end)
             self.reply_at = reply.end
+            doubted = self.client.timely or self.client.gaps or reply.status == b"421"
+            if not (doubted and self._came_before(reply, command)):
+                return reply
             yield self.orphan(reply)
-            return (yield from self.next_reply(command, end))
-        self.reply_at = reply.end
-        return reply
 
     def unanswered(self, command: int) -> Found:
         """The flaw of the command at `command`, which has no reply."""

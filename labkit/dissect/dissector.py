@@ -91,6 +91,7 @@ class Dissection:
         client, server = self.client, self.server
         service, port = self.flow.connection.service, self.flow.connection.server_port
         expected = SERVICES.get(service or "") or PORTS.get(port)
+        expected = expected if expected in MODULES else None  # DNS over TCP is not read
         number = 1
         while not (client.data or server.data or client.tls or server.tls):
             if client.ended and server.ended:

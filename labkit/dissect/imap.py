@@ -15,7 +15,7 @@ from collections.abc import Generator
 from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half, tidy
-from labkit.dissect.row import Reply, Row, Rows, Span
+from labkit.dissect.row import FLAWS, Reply, Row, Rows, Span
 from labkit.grammar.framing import literal_size
 from labkit.grammar.imap_frames import response_ends_in_text
 from labkit.states.imap import AFTER_GREETING, MACHINE
@@ -157,8 +157,8 @@ class Imap(Conversation):
                 quoted = 1 if found[1] is not None else 0
                 spans.append((found.start() + quoted, found.end() - quoted))
                 at = found.end()
-        first = 3 if row.tag is not None else 2  # behind tag, verb and user or mechanism
-        return tuple(spans[first:])
+        hidden = spans[3 if row.tag is not None else 2 :]  # behind tag, verb and user or mechanism
+        return ((hidden[0][0], hidden[-1][1]),) if hidden else ()
 
     def _login(self, tag: bytes | None) -> Generator[Row | None, None, Reply]:
         """The lines of an exchange, for as long as the server says "+"."""
@@ -223,7 +223,7 @@ class Imap(Conversation):
             line = bytes(server.data[at : server.line(at)])
             self._block.lines += 1
             if server.gaps or not tidy(line, LINE_LIMIT):
-                self._block.flaws += self._response_flaws(line, at, end)
+                self._block.note(*self._response_flaws(line, at, end))
             if line[:1] == b"+":
                 if plus:
                     return self._block.snapshot(end, (b"+", None, line[1:].strip()))
@@ -236,7 +236,7 @@ class Imap(Conversation):
                 if tag is not None or status[0] != b"BAD":
                     continue
             elif status[0] is None:
-                self._block.flaws += (Found("bad-reply", "server", at),)
+                self._block.note(Found("bad-reply", "server", at))
                 continue
             reply = self._block.cut(end, status)
             replied = line.partition(b" ")[0]
@@ -305,6 +305,10 @@ class _Block:
     def __init__(self) -> None:
         self.first, self.lines, self.untagged = 0, 0, 0
         self.flaws: tuple[Found, ...] = ()
+
+    def note(self, *flaws: Found) -> None:
+        if len(self.flaws) < FLAWS:
+            self.flaws += flaws
 
     def snapshot(self, end: int, status: Status) -> Reply:
         word, code, text = status

@@ -22,8 +22,8 @@ REPLY_LIMIT = 512  # RFC 1939 3
 
 MULTI_LINE = frozenset(("RETR", "TOP", "CAPA", "LIST", "UIDL", "AUTH", "LANG"))
 ONE_LINE_WITH_ARGUMENT = frozenset(("LIST", "UIDL", "AUTH", "LANG"))
-EXTENSIONS = frozenset(("APOP", "UTF8", "LANG", "XTND", "LAST"))
-ALIASES = {"APOP": "PASS", "(response)": "AUTH"}
+EXTENSIONS = frozenset(("XTND", "LAST"))
+ALIASES = {"(response)": "AUTH"}
 
 _STATUS = re.compile(rb"(\+OK|-ERR)(?=[ \r\n]|\Z) ?")
 _STATUS_IN_LOGIN = re.compile(rb"(\+OK|-ERR|\+)(?=[ \r\n]|\Z) ?")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from labkit.dissect.flaws import Found
 
 Span = tuple[int, int]
+FLAWS = 16  # of one reply that are named; garbage may have one in every line
 
 
 class Reply(NamedTuple):

@@ -14,7 +14,7 @@ from collections.abc import Generator
 from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules, split
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half, tidy
-from labkit.dissect.row import Reply, Row, Rows
+from labkit.dissect.row import FLAWS, Reply, Row, Rows
 from labkit.grammar.framing import CRLF
 from labkit.states.smtp import MACHINE, State
 
@@ -120,17 +120,17 @@ class Smtp(Conversation):
             line = bytes(data[at:end])
             code = line[:3]
             if _CODE.match(line) is None:
-                if not any(flaw.name == "bad-reply" for flaw in flaws):
+                if len(flaws) < FLAWS:
                     flaws += (Found("bad-reply", "server", at),)
                 if status:  # a reply was begun, so this belongs to it
                     text.append(line.rstrip(b"\r\n"))
                     lines += 1
                 at = end
                 continue
-            if status and code != status:
+            if status and code != status and len(flaws) < FLAWS:
                 flaws += (Found("code-mismatch", "server", at, f"{code.decode()} behind {status.decode()}"),)
             status = code
-            if server.gaps or not tidy(line, REPLY_LIMIT):
+            if (server.gaps or not tidy(line, REPLY_LIMIT)) and len(flaws) < FLAWS:
                 flaws += self.line_flaws("server", at, end, REPLY_LIMIT)
             body = line[4:-2] if line.endswith(CRLF) else line[4:].rstrip(b"\r\n")
             found = _ENHANCED.match(body)

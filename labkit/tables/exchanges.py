@@ -94,7 +94,9 @@ def masked(talk: Talk, row: Row) -> bytes | None:
     for span in reversed(row.secrets):
         secret = talk.octets("client", span)
         at = (argument or b"").rfind(secret)
-        if argument and secret and at >= 0:
+        if at < 0:  # it lies in several pieces
+            return HIDDEN.encode()
+        if argument and secret:
             argument = argument[:at] + HIDDEN.encode() + argument[at + len(secret) :]
     return argument
 

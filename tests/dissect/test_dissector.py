@@ -98,6 +98,7 @@ def test_rows_come_as_soon_as_they_are_whole(flow: Any) -> None:
         (4650, [("C!", b"\x16"), ("S!", b"\x16"), ("S", b"220 a\r\n"), ("C", b"EHLO b\r\n")], "smtp"),
         (2525, [("C", b"EHLO b\r\n")], "smtp"),
         (110, [], "pop3"),
+        (53, [("C", b"\x00\x1d\x00\x07")], None),
     ],
 )
 def test_the_protocol_is_told_by_what_is_said(flow: Any, port: int, said: Any, protocol: str | None) -> None:
@@ -235,3 +236,18 @@ def assert_covers(spans: list[tuple[int, int]], size: int) -> None:
         assert start == at
         at = end
     assert at == size
+
+
+@pytest.mark.parametrize(
+    ("port", "client", "server"),
+    [
+        (25, b"EHLO a\r\n", b"220 a\r\n" + b"250 b\r\n" * 5_000),
+        (25, b"\xff\n" * 5_000, b"220 a\r\n" + b"250-\xff\n" * 5_000),
+        (110, b"LIST\r\n" * 5_000, b"+OK a\r\n" * 5_000),
+        (143, b"a X {1+}\r\nx" * 5_000, b"* OK a\r\n" + b"\n" * 5_000),
+    ],
+)
+def test_much_garbage_takes_no_stack(flow: Any, port: int, client: bytes, server: bytes) -> None:
+    _, rows = dissect(flow(("S", server), ("C", client), port=port))
+    assert rows
+    assert max(len(row.flaws) for row in rows) < 100

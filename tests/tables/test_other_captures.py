@@ -5,14 +5,19 @@ The captures stand beside the repository; tests that need them, or tshark, are s
 
 from __future__ import annotations
 
+import gzip
+import io
+import random
 import shutil
 import subprocess
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from labkit.dissect.flaws import CATALOGUE
+from labkit.errors import LabError
 from labkit.tables import TABLES, Capture, read_capture
 
 CAPTURES = Path(__file__).parents[3] / "shared" / "captures" / "zeek"
@@ -89,6 +94,20 @@ def test_every_table_of_every_capture(name: str) -> None:
         assert len(capture.rows(table)) == len(getattr(capture, table))
     assert set(capture.rows("flaws")["flaw"]) <= set(CATALOGUE)
     assert repr(capture) + repr(capture.story())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_captures(name: str) -> None:
+    draw = random.Random(name)
+    packed = (CAPTURES / name).read_bytes()
+    whole = gzip.decompress(packed) if name.endswith(".gz") else packed
+    for _ in range(4):
+        damaged = bytearray(whole[: draw.randrange(24, len(whole))])
+        for _ in range(10):
+            damaged[draw.randrange(24, len(damaged) + 1) - 1] = draw.randrange(256)
+        with suppress(LabError):
+            capture = read_capture(io.BytesIO(bytes(damaged)))
+            assert [len(capture.rows(table)) for table in TABLES if table != "lines"]
 
 
 @pytest.mark.programs

@@ -63,6 +63,27 @@ def test_secrets_are_hidden_unless_asked_for(capture: Capture) -> None:
     assert b"PASS hidden\r\n" in b"".join(shown.rows("lines")["raw"])
 
 
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (b'a LOGIN bob "p w"', 'bob "•••"'),
+        (b"a LOGIN {3+}\r\nbob {3+}\r\np\r\nw", "{3+}bob {3+}•••"),
+        (b"a LOGIN bob p {2+}\r\nww", "•••"),
+        (b"a LOGIN bob b", "bob •••"),
+        (b"a AUTHENTICATE PLAIN AGJvYgBwdw==", "PLAIN •••"),
+    ],
+)
+def test_secrets_in_all_their_forms(sent: bytes, shown: str) -> None:
+    from labkit.capture.tape import Tape
+    from labkit.net.tap import Connection, Record, Tap
+
+    tap = Tap()
+    tap.connections.append(Connection(0, "tcp", "192.0.2.1", 1, "192.0.2.2", 143, 0, closed=9))
+    for at, (sender, data) in enumerate((("server", b"* OK a\r\n"), ("client", sent + b"\r\n"))):
+        tap.records.append(Record(0, at, at, sender, data, "plain"))  # type: ignore[arg-type]
+    assert Capture(Tape.from_tap(tap)).rows()["argument"][1] == shown
+
+
 def test_messages_are_rebuilt_to_the_octet(capture: Capture, octets: dict[str, bytes]) -> None:
     table = capture.rows("messages")
     assert [(row.connection, row.direction, row.octets - len(octets["message"]) > 0) for row in table] == [
