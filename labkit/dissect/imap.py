@@ -238,7 +238,7 @@ class Imap(Conversation):
             elif status[0] is None:
                 self._block.note(Found("bad-reply", "server", at))
                 continue
-            reply = self._block.cut(end, status)
+            reply, self._bye = self._block.cut(end, status), _NO_STATUS
             replied = line.partition(b" ")[0]
             if replied == (tag or b"*"):
                 return reply

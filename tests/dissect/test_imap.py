@@ -175,6 +175,11 @@ def test_goodbye_without_being_asked(rows_of: Any) -> None:
     assert (rows[2].verb, rows[2].status, rows[2].text, rows[2].flaws) == (None, b"BYE", b"too long", ())
 
 
+def test_goodbye_belongs_to_logout(rows_of: Any) -> None:
+    rows = rows_of("S: * OK a", "C: a LOGOUT", "S: * BYE b", "S: a OK c", "C: b NOOP", port=143)
+    assert [(row.verb, row.status) for row in rows[1:]] == [("LOGOUT", b"OK"), ("NOOP", None)]
+
+
 def test_a_command_without_a_tag(rows_of: Any) -> None:
     rows = rows_of(
         "S: * OK a", "C: NOOP", "S: NOOP BAD b", "C: *", "S: * BAD c", "C: a NOOP", "S: a OK d", port=143
