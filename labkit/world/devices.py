@@ -267,6 +267,13 @@ class MailServer(Device):
         """The address and port of a service, as the hosts of this world name it."""
         return self.host.address, standards.service(service).number
 
+    def where(self, service: str) -> tuple[str, int]:
+        """The address and port at which a program reaches a service: on loopback, real ones."""
+        if service not in self.listeners:
+            raise LabError(f"{self.name} does not offer {service!r}; it offers {', '.join(self.listeners)}")
+        listener = self.listeners[service]
+        return listener.address, listener.port
+
     # What the SMTP server asks (see labkit.servers.smtp)
 
     def route(self, address: str) -> Route:
