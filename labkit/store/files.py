@@ -20,18 +20,26 @@ def read_messages(path: Path) -> Iterator[bytes]:
     """The messages in a file or folder, in the order they lie there.
 
     A folder must be a Maildir (with cur and new); a file that begins with "From " is an mbox, any
-    other file is one message.  Raises LabError, or OSError when the file cannot be read.
+    other file is one message.  Raises LabError for what is none of them or cannot be read.
     """
+    try:
+        yield from _messages(path)
+    except OSError as error:
+        raise LabError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _messages(path: Path) -> Iterator[bytes]:
     if path.is_dir():
         if not (path / "cur").is_dir() or not (path / "new").is_dir():
             raise LabError(f"{path} is a folder, but no Maildir: it has no cur and new in it")
         folder = mailbox.Maildir(path, create=False)
         yield from (canonical(folder.get_bytes(key)) for key in sorted(folder.keys()))
         return
-    with path.open("rb") as file:
-        is_mbox = file.read(5) == b"From "
-    if not is_mbox:
-        yield canonical(path.read_bytes())
+    data = path.read_bytes()
+    if not data:
+        raise LabError(f"{path} is empty: there is no message in it")
+    if not data.startswith(b"From "):
+        yield canonical(data)
         return
     box = mailbox.mbox(path, create=False)
     try:

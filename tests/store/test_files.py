@@ -42,6 +42,14 @@ def test_a_folder_that_is_no_maildir_is_refused_in_words(tmp_path: Path) -> None
         list(read_messages(tmp_path))
 
 
+def test_what_cannot_be_read_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "empty.eml").touch()
+    with pytest.raises(LabError, match=r"empty\.eml is empty: there is no message in it"):
+        list(read_messages(tmp_path / "empty.eml"))
+    with pytest.raises(LabError, match=r"cannot read .*absent\.eml: No such file or directory"):
+        list(read_messages(tmp_path / "absent.eml"))
+
+
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
 def test_lines_end_in_crlf_whatever_the_file_has(ending: bytes) -> None:
     assert canonical(b"a" + ending + b"b\rc" + ending) == b"a\r\nb\rc\r\n"
