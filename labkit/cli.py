@@ -1,160 +1,274 @@
 """The command line: `labkit tour | serve | dissect | lab`.
 
-Exit codes: 0 done, 1 the input cannot be used, 2 the command was not understood.  Errors are one
+Exit codes: 0 done, 1 the input cannot be used, 2 the command was not understood.  Every error is one
 sentence on stderr.  Everything is imported when it is used, and tables are printed without pandas.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from labkit.errors import LabError
+from labkit.errors import LabError, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from rich.console import Console
+USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[1]  # which typer does not name in public
 
-    from labkit.tables import Capture, Captures, Table
+WHO = "Who lives here, and what they have"
+LISTENING = "Where it listens (port 0: any free one)"
+KEEPING = "What is written"
 
 app = typer.Typer(
-    name="labkit",
-    help="An e-mail laboratory: real SMTP, POP3 and IMAP, and every exchange on the wire as a table.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-CAPTURE_SUFFIXES = (".pcap", ".jsonl", ".parquet")
-QUICK = 4 << 20
-"""Octets of captures that are read before a progress bar would be seen."""
+
+Retrieve = Literal["pop3", "imap", "both"]
+NetworkName = Literal["simulated", "loopback"]
+TableFormat = Literal["table", "jsonl", "csv", "parquet"]
+TourFormat = Literal["table", "jsonl", "csv", "parquet", "pcap"]
+TableName = Literal[
+    "exchanges",
+    "connections",
+    "messages",
+    "recipients",
+    "logins",
+    "lookups",
+    "lines",
+    "parts",
+    "hops",
+    "flaws",
+]
 
 
-class Retrieve(StrEnum):
-    POP3 = "pop3"
-    IMAP = "imap"
-    BOTH = "both"
+def _option(*names: str, form: str, help: str, **more: Any) -> Any:
+    """An option that takes a value: what the value looks like, and what it is for."""
+    return typer.Option(*names, metavar=form, help=help, **more)
 
 
-class NetworkName(StrEnum):
-    SIMULATED = "simulated"
-    LOOPBACK = "loopback"
-
-
-class Format(StrEnum):
-    TABLE = "table"
-    JSONL = "jsonl"
-    CSV = "csv"
-    PARQUET = "parquet"
-
-
-class TourFormat(StrEnum):
-    TABLE = "table"
-    JSONL = "jsonl"
-    CSV = "csv"
-    PARQUET = "parquet"
-    PCAP = "pcap"
-
-
-class TableName(StrEnum):
-    EXCHANGES = "exchanges"
-    CONNECTIONS = "connections"
-    MESSAGES = "messages"
-    RECIPIENTS = "recipients"
-    LOGINS = "logins"
-    LOOKUPS = "lookups"
-    LINES = "lines"
-    PARTS = "parts"
-    HOPS = "hops"
-    FLAWS = "flaws"
+def _port(help: str) -> Any:
+    return _option(form="PORT", help=help, rich_help_panel=LISTENING)
 
 
 Output = Annotated[
-    Path | None,
-    typer.Option("-o", "--output", help="Write here instead of the terminal.", show_default=False),
+    Path | None, _option("-o", "--output", form="FILE", help="Write to this file, not to the terminal.")
 ]
+
+
+@app.callback(invoke_without_command=True)
+def labkit(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """An e-mail laboratory: real SMTP, POP3 and IMAP, every exchange a row of a table.
+
+    [dim]labkit tour[/dim]                    one message through four devices
+    [dim]labkit serve[/dim]                   servers on real ports, for any program
+    [dim]labkit dissect session.pcap[/dim]    the mail traffic in somebody's capture
+    [dim]labkit lab[/dim]                     the course, in JupyterLab
+    """
+    if version:
+        from labkit import __version__
+
+        print("labkit", __version__)
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @app.command()
 def tour(
     message: Annotated[
-        Path | None,
-        typer.Option(help="Send this message (.eml) instead of the built-in one.", show_default=False),
+        Path | None, _option(form="FILE.eml", help="Send this message instead of the built-in one.")
     ] = None,
-    retrieve: Annotated[Retrieve, typer.Option(help="How Bob fetches his mail.")] = Retrieve.BOTH,
+    retrieve: Annotated[
+        Retrieve, _option(form="HOW", help="How Bob fetches his mail: pop3, imap or both.")
+    ] = "both",
     network: Annotated[
         NetworkName,
-        typer.Option(help="simulated: in memory and in virtual time; loopback: real TCP on this machine."),
-    ] = NetworkName.SIMULATED,
-    seed: Annotated[int, typer.Option(help="Ids are drawn from it: same seed, same octets.")] = 0,
+        _option(
+            form="NETWORK",
+            help="simulated: in memory, in virtual time; loopback: real TCP on this machine.",
+        ),
+    ] = "simulated",
+    seed: Annotated[int, _option(form="N", help="Same seed, same octets (simulated).")] = 0,
     format: Annotated[
         TourFormat,
-        typer.Option(
-            "--format", help="table tells the story; the others give all exchanges, pcap the packets."
+        _option(
+            "--format",
+            form="FORMAT",
+            help="table tells the story; jsonl, csv and parquet give every exchange; pcap the packets.",
         ),
-    ] = TourFormat.TABLE,
+    ] = "table",
     output: Output = None,
 ) -> None:
-    """Send one message through four devices, and show every command and reply on the way.
+    """Follow one message through four devices, command by command.
 
-    Alice's host composes it and submits it to her server; her server finds Bob's by DNS and relays
-    it; Bob's server files it; Bob's host fetches it with POP3 and again with IMAP.
+    Alice's host composes it and submits it to her server. Her server finds
+    Bob's by DNS and relays it; Bob's server files it; Bob's host fetches it
+    with POP3, and again with IMAP.
 
-    [dim]labkit tour --format pcap -o tour.pcap[/dim]   then open it in Wireshark
+    [dim]labkit tour --retrieve pop3[/dim]
+    [dim]labkit tour --message letter.eml --format jsonl[/dim]
+    [dim]labkit tour --format pcap -o tour.pcap[/dim]    then open it in Wireshark
     """
-    from labkit.views.terminal import tell_step, tell_totals
+    from labkit.views.terminal import tell_step, tell_totals, telling, write_table
     from labkit.world.journey import travel
     from labkit.world.world import World
 
+    _check_target(format, output)
     sent = _message(message) if message else None
-    with World(seed, network.value) as world:
-        if format is TourFormat.TABLE:
-            with _terminal(output) as terminal:
+    with World(seed, network) as world:
+        if format == "table":
+            with telling(output) as terminal:
                 terminal.print("[bold]One message through four devices[/bold]\n")
                 began = world.now()
                 journey = travel(
                     world,
                     sent,
-                    retrieve=retrieve.value,
+                    retrieve=retrieve,
                     told=lambda step: tell_step(terminal, step, world.capture),
                 )
                 tell_totals(terminal, journey, world, (world.now() - began).total_seconds())
-            return
-        travel(world, sent, retrieve=retrieve.value)
-        if format is TourFormat.PCAP:
-            if output is None:
-                raise typer.BadParameter(
-                    "a pcap is no text: say where to with -o FILE", param_hint="--format"
-                )
-            world.capture.to_pcap(output)
         else:
-            _write(world.capture.rows("exchanges"), Format(format.value), output)
+            travel(world, sent, retrieve=retrieve)
+            if format == "pcap":
+                assert output is not None
+                world.capture.to_pcap(output)
+            else:
+                write_table(world.capture.rows("exchanges"), format, output)
 
 
-def _message(path: Path) -> bytes:
-    from labkit.store.files import canonical
+@app.command()
+def serve(
+    domain: Annotated[
+        list[str] | None,
+        _option(form="DOMAIN", help="Keep the mail of this domain. (Repeat.)", rich_help_panel=WHO),
+    ] = None,
+    user: Annotated[
+        list[str] | None,
+        _option(
+            form="ADDRESS:PASSWORD",
+            help="Give this user a mailbox. Without any, two get random passwords. (Repeat.)",
+            rich_help_panel=WHO,
+        ),
+    ] = None,
+    mail: Annotated[
+        list[str] | None,
+        _option(
+            form="ADDRESS=FILE",
+            help="Put mail into a user's INBOX: an .eml, an mbox or a Maildir. (Repeat.)",
+            rich_help_panel=WHO,
+        ),
+    ] = None,
+    host: Annotated[
+        str,
+        _option(
+            form="ADDRESS",
+            help="IPv4. With 0.0.0.0 other machines reach the servers, the mail and the passwords.",
+            rich_help_panel=LISTENING,
+        ),
+    ] = "127.0.0.1",
+    smtp: Annotated[int, _port("SMTP as servers speak it to each other.")] = 2025,
+    submission: Annotated[int, _port("SMTP for those who live here; STARTTLS.")] = 2587,
+    smtps: Annotated[int, _port("The same, TLS from the start.")] = 2465,
+    pop3: Annotated[int, _port("POP3; STARTTLS.")] = 2110,
+    pop3s: Annotated[int, _port("POP3, TLS from the start.")] = 2995,
+    imap: Annotated[int, _port("IMAP; STARTTLS.")] = 2143,
+    imaps: Annotated[int, _port("IMAP, TLS from the start.")] = 2993,
+    capture: Annotated[
+        Path | None,
+        _option(
+            form="FILE",
+            help="Keep everything, as .pcap, .jsonl or .parquet. The file holds what was sent, passwords "
+            "included, unless --no-secrets; .jsonl and .parquet hold also what was sent inside TLS.",
+            rich_help_panel=KEEPING,
+        ),
+    ] = None,
+    no_secrets: Annotated[
+        bool,
+        typer.Option(
+            "--no-secrets", help="A * for every octet of a secret in the capture.", rich_help_panel=KEEPING
+        ),
+    ] = False,
+    ready: Annotated[
+        Path | None,
+        _option(
+            form="FILE",
+            help="Where the servers listen, the users and the CA file, as JSON; "
+            "the file is there while all of them listen.",
+            rich_help_panel=KEEPING,
+        ),
+    ] = None,
+) -> None:
+    """Run the servers on real ports, for any mail program.
 
-    try:
-        return canonical(path.read_bytes())
-    except OSError as error:
-        raise LabError(f"cannot read {path}: {error.strerror or error}") from error
+    Each exchange appears on the terminal as it happens. Nothing leaves this
+    machine: mail for other domains is returned. Ctrl-C ends it.
+
+    [dim]labkit serve[/dim]    for alice and bob at example.org
+    [dim]labkit serve --user bob@example.org:secret --mail bob@example.org=letter.eml[/dim]
+    [dim]labkit serve --capture session.pcap[/dim]    to be dissected, or seen in Wireshark
+
+    Then, from another terminal:
+
+    [dim]swaks --server 127.0.0.1:2025 --to bob@example.org[/dim]
+    [dim]curl --user bob@example.org:secret pop3://127.0.0.1:2110/1[/dim]
+    """
+    from labkit.views.terminal import console, tell_exchange, tell_where
+    from labkit.world import serve as serving
+
+    if capture is not None and not serving.is_capture_name(capture):
+        raise _misused("--capture", f"{capture} ends neither in .pcap nor in .jsonl or .parquet")
+    if no_secrets and capture is None:
+        raise _misused("--no-secrets", "there is no --capture to leave them out of")
+    ports = dict(
+        smtp=smtp, submission=submission, smtps=smtps, pop3=pop3, pop3s=pop3s, imap=imap, imaps=imaps
+    )
+    for option, port in ports.items():
+        if not 0 <= port <= 65535:
+            raise _misused(f"--{option}", f"{port} is no port")
+    options = serving.Options(
+        domains=domain or (),
+        users=dict(_pair(each, ":", "--user", "ADDRESS:PASSWORD") for each in user or ()),
+        mail=[(a, Path(f)) for a, f in (_pair(each, "=", "--mail", "ADDRESS=FILE") for each in mail or ())],
+        host=host,
+        ports=ports,
+        ready=ready,
+        capture=capture,
+        secrets=not no_secrets,
+    )
+    terminal = console()
+    with serving.told_to_stop() as told, serving.serve(options) as served:
+        tell_where(terminal, served)
+        for row in served.exchanges(told):
+            tell_exchange(terminal, row, served.world)
+    if capture is not None:
+        terminal.print(f"The capture is in {capture}.", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
 def dissect(
     files: Annotated[
-        list[Path], typer.Argument(help="pcap, pcapng, either gzip-compressed, or labkit's own.")
+        list[Path],
+        typer.Argument(metavar="FILE", help="pcap or pcapng, gzip-compressed or not, or labkit's own."),
     ],
-    table: Annotated[TableName, typer.Option(help="Which table.")] = TableName.EXCHANGES,
-    format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TABLE,
+    table: Annotated[
+        TableName, _option(form="TABLE", help=f"{', '.join(get_args(TableName))}.")
+    ] = "exchanges",
+    format: Annotated[
+        TableFormat,
+        _option("--format", form="FORMAT", help="table (as much as fits), csv, jsonl or parquet."),
+    ] = "table",
     output: Output = None,
     secrets: Annotated[bool, typer.Option("--secrets", help="Show passwords and other secrets.")] = False,
 ) -> None:
@@ -162,130 +276,51 @@ def dissect(
 
     What cannot be understood is not left out: its row names the flaw.
 
+    [dim]labkit dissect session.pcap[/dim]
     [dim]labkit dissect session.pcap --table messages[/dim]
     [dim]labkit dissect *.pcapng --format parquet -o exchanges.parquet[/dim]
     """
     from labkit.tables import Captures, read_capture
+    from labkit.views.terminal import progress, write_table
 
-    found = []
-    for file in _progress(files):
-        capture = read_capture(file)
-        for note in capture.tape.notes:
-            _err(f"{file}: {note}")
-        capture.rows(table.value)
-        found.append(capture)
-    both: Capture | Captures = found[0] if len(found) == 1 else Captures(found)
-    _write((both.with_secrets() if secrets else both).rows(table.value), format, output)
-
-
-@app.command()
-def serve(
-    domain: Annotated[
-        list[str] | None, typer.Option(help="A domain whose mail is kept here; several may be given.")
-    ] = None,
-    user: Annotated[
-        list[str] | None,
-        typer.Option(help="ADDRESS:PASSWORD. Without any, two users get random passwords.", metavar="USER"),
-    ] = None,
-    mail: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="ADDRESS=FILE.eml, FILE.mbox or MAILDIR: mail that lies there already.", metavar="MAIL"
-        ),
-    ] = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    smtp: Annotated[int, typer.Option(help="Port; 0: any free one.")] = 2025,
-    submission: Annotated[int, typer.Option(help="Port; 0: any free one.")] = 2587,
-    smtps: Annotated[int, typer.Option(help="Port of submission with implicit TLS.")] = 2465,
-    pop3: Annotated[int, typer.Option(help="Port.")] = 2110,
-    pop3s: Annotated[int, typer.Option(help="Port of POP3 with implicit TLS.")] = 2995,
-    imap: Annotated[int, typer.Option(help="Port.")] = 2143,
-    imaps: Annotated[int, typer.Option(help="Port of IMAP with implicit TLS.")] = 2993,
-    capture: Annotated[
-        Path | None,
-        typer.Option(
-            help="Keep everything as FILE.pcap, .jsonl or .parquet. It holds what was sent, "
-            "passwords included, unless --no-secrets.",
-            show_default=False,
-        ),
-    ] = None,
-    no_secrets: Annotated[
-        bool, typer.Option("--no-secrets", help="Write * for every octet of a secret in the capture.")
-    ] = False,
-    ready: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write where the servers listen to this file, as JSON, once all do.", show_default=False
-        ),
-    ] = None,
-) -> None:
-    """Run the servers on real ports, for any mail program; each exchange appears as it happens.
-
-    Nothing leaves this machine: mail for other domains comes back. Ctrl-C ends it.
-
-    [dim]labkit serve --user bob@example.org:secret --mail bob@example.org=letter.eml[/dim]
-    """
-    from labkit.tables import follow
-    from labkit.views.terminal import console, tell_exchange, tell_where
-    from labkit.world import serve as serving
-
-    options = serving.Options(
-        domains=domain or (),
-        users=dict(_pair(each, ":", "--user", "ADDRESS:PASSWORD") for each in user or ()),
-        mail=[(a, Path(f)) for a, f in (_pair(each, "=", "--mail", "ADDRESS=FILE") for each in mail or ())],
-        host=host,
-        ports={
-            "smtp": smtp,
-            "submission": submission,
-            "submissions": smtps,
-            "pop3": pop3,
-            "pop3s": pop3s,
-            "imap": imap,
-            "imaps": imaps,
-        },
-    )
-    if capture is not None and capture.suffix not in CAPTURE_SUFFIXES:
-        raise typer.BadParameter(f"{capture} must end in .pcap, .jsonl or .parquet", param_hint="--capture")
-    terminal = console()
-    with serving.until_told_to_stop() as wait:
-        with serving.serve(options) as served:
-            tell_where(terminal, served)
-            world = served.world
-            stop = follow(world.network.tap, lambda row: tell_exchange(terminal, row, world))
-            if ready is not None:
-                served.write_ready(ready)
-            wait()
-            world.close()
-            stop()
-            found = served.capture
-        if capture is not None:
-            (found.without_secrets() if no_secrets else found).save(capture)
-            terminal.print(f"The capture is in {capture}.", highlight=False)
+    _check_target(format, output)
+    captures = []
+    with progress(files) as begin:
+        for file in files:
+            begin(f"reading {file}")
+            capture = read_capture(file)
+            for note in capture.tape.notes:
+                _complain(note)
+            begin(f"dissecting {file}")
+            captures.append(capture.with_secrets() if secrets else capture)
+            captures[-1].rows(table)
+    write_table(Captures(captures).rows(table), format, output)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Argument(help="Where your copy of the notebooks lives; nothing in it is overwritten.")
+        Path, typer.Argument(metavar="DIR", help="Your copy of the notebooks; nothing in it is overwritten.")
     ] = Path("labkit-notebooks"),
-    no_open: Annotated[bool, typer.Option("--no-open", help="Only copy; do not start JupyterLab.")] = False,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Copy only; do not start JupyterLab.")] = False,
 ) -> None:
     """Put a copy of the notebooks into a folder, and open JupyterLab there.
 
-    Further options go to JupyterLab: [dim]labkit lab notes -- --no-browser --port 8890[/dim]
+    What you have worked on stays as it is. Further options go to JupyterLab.
+
+    [dim]labkit lab[/dim]
+    [dim]labkit lab my-notes --no-browser --port 8890[/dim]
     """
     import subprocess
     from importlib.util import find_spec
 
     from labkit.course.shelf import lay_out
-    from labkit.views.terminal import console
 
     laid = lay_out(folder)
-    terminal = console()
-    terminal.print(f"{folder}: {len(laid.new)} notebooks copied.", highlight=False)
+    print(f"{folder}: {len(laid.new)} of {len(laid.names)} notebooks copied; the others were there.")
     for name in laid.kept:
-        terminal.print(f"{name} is yours and stays as it is.", highlight=False)
+        print(f"{name} is no longer as it was shipped: it is yours, and stays as it is.")
     if no_open:
         return
     if find_spec("jupyterlab") is None:
@@ -298,74 +333,67 @@ def lab(
 # What the commands share
 
 
-def _err(sentence: str) -> None:
-    print(f"labkit: {sentence}", file=sys.stderr)
+def _misused(option: str, sentence: str) -> typer.BadParameter:
+    return typer.BadParameter(sentence, param_hint=f"'{option}'")
 
 
 def _pair(text: str, separator: str, option: str, form: str) -> tuple[str, str]:
-    first, found, second = text.partition(separator)
-    if not (found and first and second):
-        raise typer.BadParameter(f"{text!r} is not {form}", param_hint=option)
-    return first, second
+    """An address and what belongs to it."""
+    from labkit.message.address import parse_mailbox
 
-
-def _progress(files: Sequence[Path]) -> Iterable[Path]:
-    """The files, with a bar on stderr when somebody watches and it takes a while."""
-    from rich.console import Console
-    from rich.progress import track
-
-    quick = sum(file.stat().st_size for file in files if file.is_file()) < QUICK
-    watcher = Console(stderr=True)
-    return track(files, "Reading", console=watcher, transient=True, disable=quick or not watcher.is_terminal)
-
-
-@contextmanager
-def _terminal(output: Path | None) -> Iterator[Console]:
-    """Where a story is told: the terminal, or a text file that appears whole."""
-    from rich.console import Console
-
-    from labkit.capture.files import whole_file
-    from labkit.views.terminal import PIPE_WIDTH, console
-
-    if output is None:
-        yield console()
-        return
-
-    with whole_file(output) as part, part.open("w", encoding="utf-8") as file:
-        yield Console(file=file, width=PIPE_WIDTH)
-
-
-def _write(table: Table, format: Format, output: Path | None) -> None:
-    """A table to the terminal or a file, in the format that was asked for."""
-    from labkit.capture.files import whole_file
-
-    if format is Format.TABLE:
-        with _terminal(output) as terminal:
-            terminal.print(table)
-    elif format is Format.PARQUET:
-        if output is None:
-            raise typer.BadParameter("Parquet is no text: say where to with -o FILE", param_hint="--format")
-        with whole_file(output) as part:
-            table.to_parquet(part)
-    else:
-        write = table.to_jsonl if format is Format.JSONL else table.to_csv
-        if output is None:
-            write(sys.stdout)
-        else:
-            with whole_file(output) as part, part.open("w", encoding="utf-8", newline="\n") as file:
-                write(file)
-
-
-def main() -> None:
-    """The program; every error that labkit raises on purpose becomes one sentence and exit code 1."""
+    address, _, rest = text.partition(separator)
+    if not rest:
+        raise _misused(option, f"{text!r} is not {form}")
     try:
-        app()
+        parse_mailbox(address)
+    except ProtocolError as error:
+        raise _misused(option, f"{address!r} is no address: {_sentence(error)}") from error
+    return address, rest
+
+
+def _message(path: Path) -> bytes:
+    from labkit.store.files import read_messages
+
+    messages = list(read_messages(path))
+    if len(messages) != 1:
+        raise LabError(f"{path} holds {len(messages)} messages, and the tour takes one")
+    return messages[0]
+
+
+def _check_target(format: TourFormat, output: Path | None) -> None:
+    if output is None and format in ("parquet", "pcap"):
+        raise _misused("--format", f"{format} is not for a terminal: name a file with -o FILE")
+
+
+def _complain(sentence: str) -> None:
+    print(f"labkit: {sentence}", file=sys.stderr)
+
+
+def _sentence(error: LabError) -> str:
+    """What an error says, without the picture of the octets that some add on further lines."""
+    return str(error).partition("\n")[0]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program; returns its exit code.  What labkit raises on purpose becomes one sentence."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no arrows is no reason to fail
+    try:
+        code = app(arguments, prog_name="labkit", standalone_mode=False)
+        sys.stdout.flush()
+        return code or 0
+    except USAGE_ERROR as error:
+        command = error.ctx.command_path if error.ctx else "labkit"
+        _complain(f"{error.format_message().rstrip('.')}; see {command} --help")
+        return 2
     except LabError as error:
-        _err(str(error))
-        sys.exit(1)
-    except BrokenPipeError:
-        # Who read our output has gone (| head); Python must not complain about it at exit.
+        _complain(_sentence(error))
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # who read it has seen enough (| head)
+            _complain(f"cannot use {error.filename or 'the output'}: {error.strerror or error}")
+        # What stdout still holds cannot be written, and Python must not complain about that at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        return 1

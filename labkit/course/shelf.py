@@ -13,16 +13,17 @@ from labkit.errors import LabError
 
 @dataclass
 class Laid:
-    """What `lay_out` did: names of files, relative to the folder."""
+    """What `lay_out` did: names of files in the folder."""
 
     folder: Path
+    names: list[str] = field(default_factory=list)  # all notebooks of the course, in reading order
     new: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)  # the learner's own, which differ from ours
 
     @property
     def first(self) -> str:
         """The notebook to begin with."""
-        return min(path.name for path in self.folder.glob("*.ipynb"))
+        return self.names[0]
 
 
 def shelf() -> Path:
@@ -39,17 +40,20 @@ def lay_out(folder: Path) -> Laid:
 
     Raises LabError if the folder cannot be made or written.
     """
-    laid = Laid(folder)
+    sources = sorted(shelf().glob("*.ipynb"))
+    laid = Laid(folder, names=[source.name for source in sources])
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for source in sources:
+            target = folder / source.name
+            if not target.exists():
+                with whole_file(target) as part:
+                    shutil.copyfile(source, part)
+                laid.new.append(source.name)
+            elif target.read_bytes() != source.read_bytes():
+                laid.kept.append(source.name)
+    except FileExistsError as error:
+        raise LabError(f"{folder} is a file, not a folder") from error
     except OSError as error:
-        raise LabError(f"cannot make the folder {folder}: {error.strerror}") from error
-    for source in sorted(shelf().glob("*.ipynb")):
-        target = folder / source.name
-        if not target.exists():
-            with whole_file(target) as part:
-                shutil.copyfile(source, part)
-            laid.new.append(source.name)
-        elif target.read_bytes() != source.read_bytes():
-            laid.kept.append(source.name)
+        raise LabError(f"cannot put notebooks into {folder}: {error.strerror}") from error
     return laid

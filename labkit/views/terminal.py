@@ -1,24 +1,31 @@
-"""What the command line tells, in a terminal: a conversation as a table, a serving lab line by line.
+"""What the command line tells: a conversation as a table, a serving lab line by line, or a file.
 
-One line for each exchange, whatever the width; the meanings stand beside it where there is room.
+On a terminal each exchange has one line, whatever the width; the meanings stand beside it where
+there is room.
 """
 
 from __future__ import annotations
 
+import io
 import ipaddress
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from labkit.tables.show import times
+from labkit.capture.files import whole_file
+from labkit.tables.show import cut, times
 from labkit.tables.story import command_of, reply_of
 
 if TYPE_CHECKING:
     from labkit.dissect.exchange import Exchange
-    from labkit.tables import Capture
+    from labkit.tables import Capture, Table
     from labkit.world.journey import Journey, Step
     from labkit.world.serve import Serving
     from labkit.world.world import World
@@ -26,6 +33,8 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 120  # characters, where no terminal says how wide it is
 ROOM_FOR_MEANING = 100
 INDENT = 3
+QUICK = 4 << 20  # octets of captures that are read before a bar would be seen
+LONGEST_ESCAPE = 10  # characters: \U0001f600
 TIME = 12
 GAP = 2
 STYLES = ("", "", "dim")
@@ -33,10 +42,67 @@ StoryRow = tuple[int, str, str, str, str]
 IMPLICIT_TLS = {"smtps", "pop3s", "imaps"}
 
 
-def console() -> Console:
-    """The terminal, or whatever stdout is."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=PIPE_WIDTH)
+class Terminal(Console):
+    """A console whose reader may leave (| head): the caller is told, and can put things in order."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console(file: TextIO | None = None) -> Console:
+    """The terminal, or whatever stdout is; or a text file."""
+    terminal = Terminal(file=file)
+    return terminal if terminal.is_terminal else Terminal(file=file, width=PIPE_WIDTH)
+
+
+@contextmanager
+def telling(output: Path | None) -> Iterator[Console]:
+    """Where a story is told: on the terminal, or in a text file that appears whole."""
+    if output is None:
+        yield console()
+    else:
+        with whole_file(output) as part, part.open("w", encoding="utf-8") as file:
+            yield console(file)
+
+
+def write_table(table: Table, format: str, output: Path | None) -> None:
+    """A table as text, jsonl, csv or parquet, on stdout or in a file that appears whole."""
+    if format == "table":
+        with telling(output) as terminal:
+            terminal.print(table)
+        return
+    write = {"jsonl": table.to_jsonl, "csv": table.to_csv}.get(format)
+    if output is None:
+        assert write is not None
+        if isinstance(sys.stdout, io.TextIOWrapper):  # the same octets on every system
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+        write(sys.stdout)
+        return
+    with whole_file(output) as part:
+        if write is None:
+            with part.open("wb") as octets:
+                table.to_parquet(octets)
+        else:
+            with part.open("w", encoding="utf-8", newline="\n") as file:
+                write(file)
+
+
+@contextmanager
+def progress(files: Sequence[Path]) -> Iterator[Callable[[str], None]]:
+    """A bar on stderr while files are read and dissected, if somebody watches and it takes a while.
+
+    Gives the call that names what begins: two for each file.
+    """
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    sizes = [file.stat().st_size if file.is_file() else 0 for file in files]
+    watcher = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    quick = sum(sizes) < QUICK or not watcher.is_terminal
+    with Progress(*columns, console=watcher, transient=True, disable=quick) as shown:
+        bar = shown.add_task("", total=2 * sum(sizes))
+        done = iter([0, *(size for size in sizes for _ in range(2))])
+        yield lambda what: shown.update(bar, description=what, advance=next(done))
 
 
 def tell_step(terminal: Console, step: Step, capture: Capture) -> None:
@@ -114,16 +180,22 @@ def tell_where(terminal: Console, serving: Serving) -> None:
 
 
 def tell_exchange(terminal: Console, row: Exchange, world: World) -> None:
-    """One exchange on one line."""
+    """One exchange on one line, cut where the terminal ends; what is written to a pipe is whole."""
     service = world.network.tap.connections[row.connection].service or row.protocol or "?"
-    said = (Text(command_of(row), "bold"), Text(" → ")) if row.verb else ()
-    terminal.print(
-        Text.assemble(
-            (f"{row.time:%H:%M:%S.%f}"[:-3] + "  ", "dim"),
-            f"{service} {row.connection}".ljust(16),
-            *said,
-            reply_of(row),
-            (f"  {row.flaw}" if row.flaw else "", "red"),
-        ),
-        soft_wrap=True,
+    said = (Text(printable(command_of(row)), "bold"), Text(" → ")) if row.verb else ()
+    line = Text.assemble(
+        (f"{row.time:%H:%M:%S.%f}"[:-3] + "  ", "dim"),
+        f"{service} {row.connection}".ljust(16),
+        *said,
+        printable(reply_of(row)),
+        (f"  {row.flaw}" if row.flaw else "", "red"),
     )
+    if terminal.is_terminal:
+        terminal.print(line, no_wrap=True, overflow="ellipsis")
+    else:
+        terminal.print(line, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """The text with what would steer the terminal, where a stranger sent it, spelled out."""
+    return cut(text, len(text) * LONGEST_ESCAPE)

@@ -6,33 +6,42 @@ for other domains is looked up in the lab's own DNS, which knows none, and comes
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import secrets
 import signal
+import socket
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from labkit.capture.files import whole_file
-from labkit.errors import LabError
+from labkit.errors import LabError, ProtocolError
 from labkit.message.address import parse_mailbox
 from labkit.net.loopback import LoopbackNetwork
 from labkit.net.tcp import LOCALHOST
 from labkit.store.files import read_messages
-from labkit.tables import Capture
+from labkit.tables import follow
 from labkit.world.world import World
 
 if TYPE_CHECKING:
+    from labkit.dissect.exchange import Exchange
     from labkit.world.devices import MailServer
+
+    Told = SimpleQueue[Exchange | None]
 
 DOMAIN = "example.org"
 USERS = ("alice", "bob")
 """Who lives in the first domain when nobody is named."""
+SERVICES = {"smtps": "submissions"}  # by the names of their options, where these differ
+OPTIONS = {service: option for option, service in SERVICES.items()}
+LONGEST_WAIT = 0.5  # seconds, for systems on which a wait without end cannot be interrupted
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,8 @@ class Options:
 
     `users` maps addresses to passwords; without any, alice and bob of the first domain get random
     ones.  `mail` is what lies in mailboxes already: (address, file or folder).  `ports` maps
-    services to ports, 0 for any free one.
+    services, by the names of their options, to ports, 0 for any free one.  The file `ready` says
+    where they listen, as JSON; it is there while all of them do.  The file `capture` appears when they end.
     """
 
     domains: Sequence[str] = ()
@@ -49,6 +59,9 @@ class Options:
     mail: Sequence[tuple[str, Path]] = ()
     host: str = LOCALHOST
     ports: Mapping[str, int] = field(default_factory=dict)
+    ready: Path | None = None
+    capture: Path | None = None
+    secrets: bool = True  # in the capture
 
 
 @dataclass(frozen=True)
@@ -64,33 +77,39 @@ class Serving:
     def endpoints(self) -> dict[str, dict[str, Any]]:
         """Where each service listens, by the name of its option: {"smtp": {"host": ..., "port": 2025}}."""
         return {
-            "smtps" if service == "submissions" else service: {
-                "host": listener.address,
-                "port": listener.port,
-            }
+            OPTIONS.get(service, service): {"host": listener.address, "port": listener.port}
             for service, listener in self.server.listeners.items()
         }
 
-    def write_ready(self, path: Path) -> None:
-        """Write where the servers listen, the users and the CA file, as JSON."""
-        told = {**self.endpoints, "ca": str(self.ca_file), "users": dict(self.passwords)}
-        with whole_file(path) as part:
-            part.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-
-    @property
-    def capture(self) -> Capture:
-        """Everything that was seen."""
-        return self.world.capture
+    def exchanges(self, told: Told) -> Iterator[Exchange]:
+        """Each exchange as it happens, until told to stop; the last ones come when all connections end."""
+        end = follow(self.world.network.tap, told.put)
+        while True:
+            with suppress(Empty):
+                row = told.get(timeout=LONGEST_WAIT)
+                if row is None:
+                    break
+                yield row
+        self.world.close()
+        end()
+        while not told.empty():
+            if (row := told.get()) is not None:
+                yield row
 
 
 @contextmanager
 def serve(options: Options) -> Iterator[Serving]:
     """Let one host listen, while in this block.
 
-    Raises LabError for an address that is none, a file without messages, or a port in use.
+    Raises LabError for an address that is none, a file without messages, a port in use, or a file
+    that could not be written; before anything listens, as far as that can be known.
     """
+    for path in filter(None, (options.ready, options.capture)):
+        _check_writable(path)
+    if options.ready is not None:
+        _remove(options.ready)  # that of a lab which was killed
     users, domains = who_lives_here(options)
-    network = LoopbackNetwork(options.host)
+    network = LoopbackNetwork(own_address(options.host))
     with World(network=network, domains=()) as world, tempfile.TemporaryDirectory(prefix="labkit-") as folder:
         server = world.domain(domains[0], services=())
         for domain in domains[1:]:
@@ -99,17 +118,81 @@ def serve(options: Options) -> Iterator[Serving]:
             server.store.add_user(address, password)
         for address, path in options.mail:
             _file_mail(server, address, path)
-        for service, port in options.ports.items():
+        for option, port in options.ports.items():
+            service = SERVICES.get(option, option)
             network.ports[server.endpoint(service)] = port
-        world.run(server.open(options.ports))
+            try:
+                world.run(server.open([service]))
+            except LabError as error:
+                raise LabError(f"{error}; give another with --{option}") from error
         ca_file = Path(folder) / "ca.pem"
         ca_file.write_bytes(world.authority.pem)
-        yield Serving(world, server, users, ca_file)
+        serving = Serving(world, server, users, ca_file)
+        try:
+            with _announced(serving, options.ready):
+                yield serving
+        finally:
+            world.close()
+            if options.capture is not None:
+                found = world.capture if options.secrets else world.capture.without_secrets()
+                found.save(options.capture)
+
+
+@contextmanager
+def _announced(serving: Serving, ready: Path | None) -> Iterator[None]:
+    """The file `ready` is there while in this block."""
+    if ready is None:
+        yield
+        return
+    told = {**serving.endpoints, "ca": str(serving.ca_file), "users": dict(serving.passwords)}
+    with whole_file(ready) as part:
+        part.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    try:
+        yield
+    finally:
+        _remove(ready)
+
+
+def _remove(path: Path) -> None:
+    if path.is_file():
+        path.unlink(missing_ok=True)
+
+
+def is_capture_name(path: Path) -> bool:
+    """Whether a capture can be written under this name."""
+    return path.name.endswith((".pcap", ".pcap.gz", ".jsonl", ".parquet"))
+
+
+def _check_writable(path: Path) -> None:
+    """Better now than after a long session."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise LabError(f"cannot write {path}: {error.strerror}") from error
+
+
+def own_address(host: str) -> str:
+    """The IPv4 address of a host name, if this machine can listen on it."""
+    if host.count(":") > 1:
+        raise LabError(f"{host} is an IPv6 address; the servers listen on IPv4 only, such as {LOCALHOST}")
+    if not host:  # which would mean every address there is
+        raise LabError("the address to listen on is empty")
+    try:
+        address = socket.gethostbyname(host)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+            trial.bind((address, 0))
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "that is no host name"
+        raise LabError(f"cannot listen on {host}: {why}") from error
+    return address
 
 
 def who_lives_here(options: Options) -> tuple[dict[str, str], list[str]]:
     """The users with their passwords, and the domains, those of the users among them."""
-    domains = [domain.lower() for domain in options.domains]
+    domains = [_domain(domain) for domain in options.domains]
     users = dict(options.users)
     domains += [parse_mailbox(address).domain.lower() for address in users]
     domains = list(dict.fromkeys(domains)) or [DOMAIN]
@@ -118,32 +201,34 @@ def who_lives_here(options: Options) -> tuple[dict[str, str], list[str]]:
     return users, domains
 
 
+def _domain(text: str) -> str:
+    try:
+        return parse_mailbox(f"postmaster@{text}").domain.lower()
+    except ProtocolError as error:
+        raise LabError(f"{text!r} is no domain") from error
+
+
 def _file_mail(server: MailServer, address: str, path: Path) -> None:
     if not server.store.knows(address):
         raise LabError(f"mail for {address}: there is no such user here")
-    try:
-        messages = list(read_messages(path))
-    except OSError as error:
-        raise LabError(f"cannot read {path}: {error.strerror or error}") from error
-    server.mailbox(address).extend((message, (), None) for message in messages)
+    server.mailbox(address).extend((message, (), None) for message in read_messages(path))
 
 
 @contextmanager
-def until_told_to_stop() -> Iterator[Callable[[], None]]:
-    """Gives the call that waits for Ctrl-C or SIGTERM; neither interrupts what comes behind it."""
-    stop = threading.Event()
+def told_to_stop() -> Iterator[Told]:
+    """A queue that gets None at Ctrl-C, SIGTERM, or when the terminal closes.
+
+    None of them interrupts anything while in this block.
+    """
+    told: Told = SimpleQueue()  # whose put may be called while a get or another put goes on
 
     def handler(number: int, frame: FrameType | None) -> None:
-        stop.set()
+        told.put(None)
 
-    def wait() -> None:
-        while not stop.wait(0.5):  # in slices, for where a wait without end cannot be interrupted
-            pass
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(each, handler) for each in signals]
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), handler) for name in names}
     try:
-        yield wait
+        yield told
     finally:
-        for each, old in zip(signals, before, strict=True):
-            signal.signal(each, old)
+        for name, old in before.items():
+            signal.signal(getattr(signal, name), old)
