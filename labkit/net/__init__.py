@@ -5,5 +5,5 @@ time (with `clock.py`, the loop, and `pipe.py`, the connections), `loopback.py` 
 `tap.py` holds what was on the wire; `wire.py` puts the tap, and TLS, between a transport and a
 protocol.  `session.py` is the contract of sans-IO sessions, `driver.py` runs them.  `sockets.py` is
 the blocking socket for the standard library's clients, `dns.py` the names, `tls.py` the lab's
-certificate authority, `faults.py` what can be done to octets on their way.
+certificate authority, `faults.py` what can be done to octets on their way, `meddling.py` does it.
 """

@@ -70,6 +70,7 @@ class Chunk:
     hold: int = 0
     ns_per_octet: float | None = None
     lost: bool = False
+    forged: bool = False  # nobody has written them
 
 
 def ns_per_octet(bits_per_second: float) -> float:

@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self, TypeVar
 
 from labkit.errors import LabError
-from labkit.net.faults import Cut, Event, Hold, Refuse, Rule, judge
+from labkit.net import tcp
+from labkit.net.faults import Event, Rule, judge
 from labkit.net.network import (
     Factory,
     Host,
@@ -32,7 +33,7 @@ from labkit.net.network import (
     report_failure,
 )
 from labkit.net.tap import Connection, Ending, Tap
-from labkit.net.tcp import LOCALHOST, RealEnd, RealRelay, cannot_listen, client_socket, microseconds, silent
+from labkit.net.tcp import LOCALHOST, RealEnd, RealRelay, microseconds, silent
 from labkit.net.udp import Answering, exchange
 from labkit.net.wire import start_tls
 
@@ -99,7 +100,7 @@ class LoopbackNetwork:
 
     def _bind(self, kind: socket.SocketKind, host: Host, port: int, service: str | None) -> Listener:
         wished = self.ports.get((host.address, port), 0)
-        sock = socket.socket(socket.AF_INET, kind)
+        sock = tcp.new_socket(kind)
         try:
             if kind == socket.SOCK_STREAM:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -107,7 +108,7 @@ class LoopbackNetwork:
             sock.setblocking(False)
         except OSError as error:
             sock.close()
-            raise LabError(cannot_listen(error, self.address, wished)) from error
+            raise LabError(tcp.cannot_listen(error, self.address, wished)) from error
         address, real = sock.getsockname()
         listener = Listener(host, port or real, address, real, service, sock)
         listener.closers.append(lambda: self._listeners.pop((host.address, listener.nominal), None))
@@ -143,7 +144,7 @@ class LoopbackNetwork:
         tls: tuple[ssl.SSLContext, str] | None = None,
     ) -> tuple[asyncio.Transport, Any]:
         server = self._server(address)
-        sock = client_socket(socket.SOCK_STREAM)
+        sock = tcp.client_socket(socket.SOCK_STREAM)
         connection = self._opened("tcp", client, sock, server, port)
         try:
             await self._call(connection, client, server)
@@ -191,19 +192,18 @@ class LoopbackNetwork:
 
     async def _call(self, connection: Connection, client: Host, server: Host) -> None:
         """What the rules and the hosts say to an attempt to connect."""
-        match judge(self.faults, Event(connection, None, b"", microseconds())):
-            case Hold(seconds):
-                await asyncio.sleep(seconds)
-            case Cut():
-                raise silent(server)
-            case Refuse():
-                raise connection_refused(connection)
+        fate = judge(self.faults, Event(connection, None, b"", microseconds()))
+        await asyncio.sleep(fate.hold)
+        if fate.ending == "cut":
+            raise silent(server)
+        if fate.ending == "reset":
+            raise connection_refused(connection)
         if not client.online:
             raise silent(server)
 
     def dial(self, client: Host, address: str, port: int, timeout: float | None) -> socket.socket:
         """A blocking socket, for clients that bring their own; the server's end records what passes."""
-        server, sock = self._server(address), client_socket(socket.SOCK_STREAM)
+        server, sock = self._server(address), tcp.client_socket(socket.SOCK_STREAM)
         mine = sock.getsockname()[1]
         self._callers[mine] = client
         try:
@@ -266,7 +266,7 @@ class LoopbackNetwork:
     async def ask(
         self, client: Host, address: str, port: int, question: bytes, *, timeout: float = 5
     ) -> bytes:
-        server, sock = self._server(address), client_socket(socket.SOCK_DGRAM)
+        server, sock = self._server(address), tcp.client_socket(socket.SOCK_DGRAM)
         connection = self._opened("udp", client, sock, server, port)
         try:
             async with asyncio.timeout(timeout):

@@ -168,6 +168,10 @@ def connection_refused(connection: Connection) -> ConnectionRefusedError:
     return ConnectionRefusedError(errno.ECONNREFUSED, f"connection refused by {where}")
 
 
+def connection_reset() -> ConnectionResetError:
+    return ConnectionResetError(errno.ECONNRESET, "the connection was reset by the other end")
+
+
 def from_microseconds(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
 

@@ -9,17 +9,17 @@ it writes faster than the link can carry.
 from __future__ import annotations
 
 import asyncio
-import errno
 from asyncio.sslproto import SSLProtocol
 from asyncio.transports import _FlowControlMixin
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from labkit.net.clock import SECOND, VirtualLoop
-from labkit.net.faults import Cut, Event, Hold, Refuse, Rewrite, Rule, Throttle, judge
+from labkit.net.faults import Fate, Rule
 from labkit.net.link import STARTED, Chunk, Line, Link, charged_octets, ns_per_octet
-from labkit.net.network import Host
+from labkit.net.meddling import Meddler
+from labkit.net.network import Host, connection_reset
 from labkit.net.tap import Connection, Ending, Layer, Record, Side, Tap
 from labkit.net.wire import Pass, Wire, application, feeder
 
@@ -59,6 +59,7 @@ class End(_FlowControlMixin, Wire):
             mine, other = other, mine
         super().__init__({"sockname": mine, "peername": other}, medium.loop)
         self._medium = medium
+        self.microseconds = medium.microseconds
         self._clock = medium.loop
         self.tap = medium.tap
         self.connection = connection
@@ -78,7 +79,8 @@ class End(_FlowControlMixin, Wire):
         self._unsent: deque[Chunk] = deque()
         self._unsent_octets = 0
         self._inside_records: list[int] = []  # plaintext whose ciphertext has not been written yet
-        self._verdict = Chunk(None, [])  # what the rules say of the next chunk
+        self._meddler = Meddler(self, medium.faults, self.tap, connection, side)
+        self._next = Chunk(None, [])  # what the rules say of the next chunk
 
     @classmethod
     def pair(
@@ -130,6 +132,7 @@ class End(_FlowControlMixin, Wire):
 
     def write_eof(self) -> None:
         if not self._ended:
+            self._meddler.flush()
             self._ended = True
             self._put(Chunk(None, []))
 
@@ -139,6 +142,7 @@ class End(_FlowControlMixin, Wire):
     def close(self) -> None:
         if self._closing:
             return
+        self._meddler.flush()
         if any(chunk.data for chunk in self._unread):
             self.abort()  # TCP answers octets that nobody will read with a reset (RFC 1122 4.2.2.13)
             return
@@ -157,7 +161,7 @@ class End(_FlowControlMixin, Wire):
             return
         self._note_end("reset", self.side)
         self._drop_unsent()
-        self._clock.at(self._line.carry(self._clock.ns, 0), self._peer._break, _reset())
+        self._clock.at(self._line.carry(self._clock.ns, 0), self._peer._break, connection_reset())
         self._break(exc)
 
     def is_reading(self) -> bool:
@@ -179,54 +183,57 @@ class End(_FlowControlMixin, Wire):
     def send(self, data: bytes, layer: Layer, write: Pass) -> None:
         if layer == "plain":
             self.spoken = True
-        if self._medium.faults:
-            judged = self._judge(data)
-            if judged is None:
-                return
-            data = judged
-        if layer != "inside":
-            write(data)
-            return
-        # The ciphertext may be held back in the TLS layer; then the next that leaves carries this.
-        index = self.tap.add(
-            Record(self.connection.number, self._medium.microseconds(), None, self.side, data, layer)
-        )
-        self._inside_records.append(index)
+        if self._medium.faults or self._meddler.gathering:
+            self._meddler.pass_on(data, layer, write)
+        else:
+            self._send(data, layer, write)
+
+    def _send(self, data: bytes, layer: Layer, write: Pass, *, forged: bool = False) -> None:
+        if layer == "inside":
+            # The ciphertext may be held back in the TLS layer; then the next that leaves carries this.
+            self._inside_records.append(self._note(data, layer, None, forged))
         write(data)
+
+    def _note(self, data: bytes, layer: Layer, arrival: int | None, forged: bool) -> int:
+        sent = None if forged else self.microseconds()
+        return self.tap.add(Record(self.connection.number, sent, arrival, self.side, data, layer))
 
     def take(self, data: bytes, layer: Layer, deliver: Pass) -> None:
         deliver(data)  # the other end has noted it
 
-    def _judge(self, data: bytes) -> bytes | None:
-        verdict = judge(
-            self._medium.faults, Event(self.connection, self.side, data, self._medium.microseconds())
-        )
-        match verdict:
-            case Hold(seconds):
-                self._verdict.hold = round(seconds * SECOND)
-            case Throttle(bits_per_second):
-                self._verdict.ns_per_octet = ns_per_octet(bits_per_second)
-            case Rewrite(other) if other:
-                return other
-            case Rewrite():
-                self._note_lost(data)
-                return None
-            case Cut() | Refuse():
-                self._note_lost(data)
-                self.cut("cut" if isinstance(verdict, Cut) else "reset")
-                return None
-        return data
+    def leave(self, layer: Layer, close: Callable[[], None]) -> None:
+        self._meddler.flush()
+        close()
 
-    def _note_lost(self, data: bytes) -> None:
-        layer: Layer = "inside" if self.inside else "plain"
-        self.tap.add(
-            Record(self.connection.number, self._medium.microseconds(), None, self.side, data, layer)
-        )
+    def enter_tls(self, protocol: SSLProtocol) -> None:
+        self._meddler.flush()
+        super().enter_tls(protocol)
+
+    # Meddling
+
+    def emit(self, data: bytes, layer: Layer, go: Pass, fate: Fate, hold: float, *, forged: bool) -> None:
+        if self._over:
+            return
+        rate = fate.bits_per_second
+        self._next = Chunk(None, [], round(hold * SECOND), rate and ns_per_octet(rate))
+        self._next.forged = forged and layer == "plain"
+        self._send(data, layer, go, forged=forged)
+
+    def finish(self, how: Literal["cut", "end", "reset"], after: bool) -> None:
+        if how == "end":
+            self._note_end("quit", self.side)
+            self.write_eof()
+        elif not after:
+            self.cut(how)
+        else:
+            self._note_end(how, None)
+            self._ended = True  # what this end still writes is lost
+            self._clock.at(self._line.carry(self._clock.ns, 0), self.cut, how)
 
     # Octets on their way out
 
     def _write(self, data: bytes) -> None:
-        chunk, self._verdict = self._verdict, Chunk(None, [])
+        chunk, self._next = self._next, Chunk(None, [])
         chunk.data = data
         self._put(chunk)
         self._pause_if_full()
@@ -241,13 +248,11 @@ class End(_FlowControlMixin, Wire):
             arrival = self._launch(chunk)
         if chunk.data is None:
             return
-        sent = self._medium.microseconds()
         if self._inside_records:
             for index in self._inside_records:
                 self.tap.amend(index, arrival)
             chunk.records, self._inside_records = self._inside_records, []
-        record = Record(self.connection.number, sent, arrival, self.side, chunk.data, self.layer)
-        chunk.records.append(self.tap.add(record))
+        chunk.records.append(self._note(chunk.data, self.layer, arrival, chunk.forged))
 
     def _launch(self, chunk: Chunk) -> int:
         octets = 0
@@ -298,7 +303,7 @@ class End(_FlowControlMixin, Wire):
         if self._closing:
             if chunk.data is not None:
                 self._clock.at(
-                    self._line.carry(self._clock.ns, 0), self._peer._break, _reset()
+                    self._line.carry(self._clock.ns, 0), self._peer._break, connection_reset()
                 )  # nobody reads here any more
         elif self._reading and not self._unread:
             self._read(chunk)
@@ -351,8 +356,8 @@ class End(_FlowControlMixin, Wire):
                 for index in chunk.records:
                     self.tap.amend(index, None)
             end._coming.clear()
-        self._clock.at(self._clock.ns + self._line.link.latency, self._peer._break, _reset())
-        self._break(_reset())
+        self._clock.at(self._clock.ns + self._line.link.latency, self._peer._break, connection_reset())
+        self._break(connection_reset())
 
     def _break(self, error: BaseException | None) -> None:
         """The connection is lost here, at once."""
@@ -383,11 +388,7 @@ class End(_FlowControlMixin, Wire):
         self._unsent_octets = 0
 
     def _note_end(self, ended: Ending, by: Side | None) -> None:
-        self.tap.close(self.connection, self._medium.microseconds(), ended, by)
-
-
-def _reset() -> ConnectionResetError:
-    return ConnectionResetError(errno.ECONNRESET, "the connection was reset by the other end")
+        self.tap.close(self.connection, self.microseconds(), ended, by)
 
 
 def _nobody(data: bytes) -> None:

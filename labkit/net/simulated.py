@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from labkit.errors import LabError
 from labkit.net.clock import SECOND, VirtualLoop
-from labkit.net.faults import Cut, Event, Hold, Refuse, Rewrite, Rule, Throttle, judge
+from labkit.net.faults import Event, Rule, judge
 from labkit.net.link import STARTED, Link, ns_per_octet
 from labkit.net.network import (
     Factory,
@@ -166,15 +166,15 @@ class SimulatedNetwork:
 
     async def _call(self, connection: Connection, client: Host, server: Host | None, link: Link) -> None:
         """The packets that open a connection, there and back."""
-        verdict = judge(self.faults, Event(connection, None, b"", self.microseconds()))
-        if isinstance(verdict, Hold):
-            await asyncio.sleep(verdict.seconds)
-        if server is None or not (client.online and server.online) or isinstance(verdict, Cut):
+        fate = judge(self.faults, Event(connection, None, b"", self.microseconds()))
+        if fate.hold:
+            await asyncio.sleep(fate.hold)
+        if server is None or not (client.online and server.online) or fate.ending == "cut":
             await asyncio.sleep(CONNECT_TIMEOUT)
             self.tap.close(connection, self.microseconds(), "timeout", None)
             raise TimeoutError(errno.ETIMEDOUT, f"{connection.server} does not answer")
         await self._pass(2 * link.latency)
-        if isinstance(verdict, Refuse):
+        if fate.ending == "reset":
             raise self._refused(connection)
 
     def _refused(self, connection: Connection) -> ConnectionRefusedError:
@@ -246,19 +246,18 @@ class SimulatedNetwork:
         self, connection: Connection, sender: Side, data: bytes, link: Link, reachable: bool
     ) -> bytes:
         """One datagram; what arrives at the other end, which is nothing when it is lost."""
-        sent, hold, rate = self.microseconds(), 0, link.ns_per_octet
-        match judge(self.faults, Event(connection, sender, data, sent)):
-            case Hold(seconds):
-                hold = round(seconds * SECOND)
-            case Throttle(bits_per_second):
-                rate = ns_per_octet(bits_per_second)
-            case Rewrite(other):
-                data = other
-            case Cut() | Refuse():
-                reachable = False
-        ns = link.latency + hold + round(rate * len(data))
+        sent, rate, forged = self.microseconds(), link.ns_per_octet, False
+        fate = judge(self.faults, Event(connection, sender, data, sent))
+        if fate.bits_per_second:
+            rate = ns_per_octet(fate.bits_per_second)
+        if fate.ending:
+            reachable = False
+        elif fate.data != data:
+            self.tap.add(Record(connection.number, sent, None, sender, data, "plain"))
+            data, forged = fate.data, True
+        ns = link.latency + round(fate.hold * SECOND) + round(rate * len(data))
         arrived = STARTED + (self.loop.ns + ns) // 1000 if reachable else None
-        self.tap.add(Record(connection.number, sent, arrived, sender, data, "plain"))
+        self.tap.add(Record(connection.number, None if forged else sent, arrived, sender, data, "plain"))
         if not reachable:
             return await self._never()
         await self._pass(ns)

@@ -23,10 +23,10 @@ Ending = Literal["quit", "reset", "timeout", "cut"]
 
 
 class Record(NamedTuple):
-    """Octets that one end wrote at once."""
+    """Octets that one end wrote at once, or that a fault put in their place."""
 
     connection: int  # index into Tap.connections
-    sent: int  # µs: when the sender wrote them
+    sent: int | None  # µs: when the sender wrote them; None: it never did
     arrived: int | None  # µs: when the other end had them; None: they never arrived
     sender: Side
     data: bytes

@@ -12,10 +12,13 @@ import asyncio
 import errno
 import socket
 import time
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
-from labkit.net.faults import PASS, Cut, Event, Hold, Refuse, Rewrite, Rule, Throttle, judge
+from labkit.net.faults import Fate, Rule
+from labkit.net.meddling import Meddler
 from labkit.net.network import Host
 from labkit.net.tap import Connection, Ending, Layer, Record, Side, Tap
 from labkit.net.wire import Pass, Relay, Wire
@@ -27,24 +30,44 @@ _AFTER = 1e-6
 
 
 class _Way:
-    """One direction; what must wait leaves in order."""
+    """One direction, as one end sees it; what must wait leaves in order.
 
-    def __init__(self) -> None:
-        self.held = 0
+    Inside TLS is a way of its own: the ciphertext of what it lets go does not wait behind it.
+    """
+
+    def __init__(self, end: RealEnd, sender: Side) -> None:
+        self.microseconds = microseconds
+        self.meddler = Meddler(self, end.faults, end.tap, end.connection, sender)
+        self._end = end
+        self._sender = sender
+        self._held = 0
         self._free = 0.0
 
+    @property
+    def busy(self) -> bool:
+        """Whether something waits that must go first."""
+        return bool(self._held) or self.meddler.gathering
+
     def pass_on(self, seconds: float, action: Callable[[], None]) -> None:
-        if not seconds and not self.held:
+        if not seconds and not self._held:
             action()
             return
         loop = asyncio.get_running_loop()
-        self.held += 1
+        self._held += 1
         self._free = max(loop.time() + seconds, self._free + _AFTER)
         loop.call_at(self._free, self._release, action)
 
     def _release(self, action: Callable[[], None]) -> None:
-        self.held -= 1
+        self._held -= 1
         action()
+
+    def emit(self, data: bytes, layer: Layer, go: Pass, fate: Fate, hold: float, *, forged: bool) -> None:
+        if fate.bits_per_second:
+            hold += 8 * len(data) / fate.bits_per_second
+        self.pass_on(hold, partial(self._end.note, data, layer, self._sender, go, forged))
+
+    def finish(self, how: Literal["cut", "end", "reset"], after: bool) -> None:
+        self.pass_on(0, partial(self._end.finish, how, self._sender))
 
 
 class RealEnd(Wire):
@@ -65,56 +88,65 @@ class RealEnd(Wire):
         self.other: Side = "server" if side == "client" else "client"
         self._listens = listens
         self._alone = alone  # the other end is a program outside
-        self._out = _Way()
-        self._in = _Way()
-        self._abort: Callable[[], None] = _nothing
+        self._out, self._out_inside = _Way(self, side), _Way(self, side)
+        self._in, self._in_inside = _Way(self, self.other), _Way(self, self.other)
+        self._mute: set[Side] = set()  # whose stream a rule has ended
+        self._relay: RealRelay | None = None
 
-    def made(self, abort: Callable[[], None]) -> None:
-        """The connection stands; this breaks it."""
-        self._abort = abort
+    def made(self, relay: RealRelay) -> None:
+        """The connection stands."""
+        self._relay = relay
 
     def send(self, data: bytes, layer: Layer, write: Pass) -> None:
-        if self.faults or self._out.held:
-            self._carry(data, layer, self.side, self._out, write, asked=layer != "tls")
-        else:
-            self._note(data, layer, self.side, write)
+        way = self._out_inside if layer == "inside" else self._out
+        self._carry(data, layer, way, self.side, write, asked=layer != "tls")
 
     def take(self, data: bytes, layer: Layer, deliver: Pass) -> None:
-        if self.faults or self._in.held:
-            self._carry(data, layer, self.other, self._in, deliver, asked=self._alone and layer != "tls")
+        way = self._in_inside if layer == "inside" else self._in
+        self._carry(data, layer, way, self.other, deliver, asked=self._alone and layer != "tls")
+
+    def _carry(self, data: bytes, layer: Layer, way: _Way, sender: Side, go: Pass, asked: bool) -> None:
+        if sender in self._mute:
+            return
+        if asked and (self.faults or way.meddler.gathering):
+            way.meddler.pass_on(data, layer, go)
+        elif way.busy:
+            way.pass_on(0, partial(self.note, data, layer, sender, go))
         else:
-            self._note(data, layer, self.other, deliver)
+            self.note(data, layer, sender, go)
 
-    def _carry(self, data: bytes, layer: Layer, sender: Side, way: _Way, go: Pass, asked: bool) -> None:
-        """The long way, by the rules and behind what is held."""
-        seconds = 0.0
-        event = Event(self.connection, sender, data, microseconds())
-        verdict = judge(self.faults, event) if asked else PASS
-        match verdict:
-            case Hold(hold):
-                seconds = hold
-            case Throttle(bits_per_second):
-                seconds = 8 * len(data) / bits_per_second
-            case Rewrite(other) if other:
-                data = other
-            case Rewrite() | Cut() | Refuse():
-                self.tap.add(Record(self.connection.number, microseconds(), None, sender, data, layer))
-                if not isinstance(verdict, Rewrite):
-                    self.note_end("cut" if isinstance(verdict, Cut) else "reset", None)
-                    self._abort()
-                return
-        way.pass_on(seconds, partial(self._note, data, layer, sender, go))
-
-    def _note(self, data: bytes, layer: Layer, sender: Side, go: Pass) -> None:
+    def note(self, data: bytes, layer: Layer, sender: Side, go: Pass, forged: bool = False) -> None:
+        """These octets pass here, now."""
         if layer == "plain":
             self.spoken = True
         if self._listens:
             now = microseconds()
-            self.tap.add(Record(self.connection.number, now, now, sender, data, layer))
+            self.tap.add(Record(self.connection.number, None if forged else now, now, sender, data, layer))
         go(data)
 
+    def finish(self, how: Literal["cut", "end", "reset"], sender: Side) -> None:
+        """A rule ends the connection, or what one side says."""
+        assert self._relay is not None
+        if how != "end":
+            self.note_end(how, None)
+            self._relay.abort()
+            return
+        self.note_end("quit", sender)
+        self._mute.add(sender)
+        if sender == self.side:
+            self._relay.write_eof()
+        else:
+            self._relay.end_input()
+
+    def enter_tls(self, protocol: SSLProtocol) -> None:
+        self._out.meddler.flush()
+        self._in.meddler.flush()
+        super().enter_tls(protocol)
+
     def leave(self, layer: Layer, close: Callable[[], None]) -> None:
-        self._out.pass_on(0, partial(self._end, layer, "quit", close))
+        way = self._out_inside if layer == "inside" else self._out
+        way.meddler.flush()
+        way.pass_on(0, partial(self._end, layer, "quit", close))
 
     def drop(self, layer: Layer, abort: Callable[[], None]) -> None:
         self._end(layer, "reset", abort)
@@ -139,7 +171,22 @@ class RealRelay(Relay):
 
     def attach(self, transport: asyncio.Transport) -> None:
         super().attach(transport)
-        self.wire.made(transport.abort)
+        self._real = transport
+        self.wire.made(self)
+
+    def abort(self) -> None:
+        """Break the connection."""
+        self._real.abort()
+
+    def write_eof(self) -> None:
+        """Let the other end see the end of the stream."""
+        if self._real.can_write_eof():
+            self._real.write_eof()
+
+    def end_input(self) -> None:
+        """Let the protocol see the end of the stream, though the other end has not closed."""
+        if not self.protocol.eof_received():
+            self._real.close()
 
     def eof_received(self) -> bool | None:
         self.wire.note_end("quit", self.wire.other)
@@ -156,13 +203,14 @@ def microseconds() -> int:
     return time.time_ns() // 1000
 
 
-def _nothing() -> None:
-    pass
+def new_socket(kind: socket.SocketKind) -> socket.socket:
+    """A socket whose small writes leave at once: asyncio sees to that where the protocol is named."""
+    return socket.socket(socket.AF_INET, kind, socket.IPPROTO_TCP if kind == socket.SOCK_STREAM else 0)
 
 
 def client_socket(kind: socket.SocketKind) -> socket.socket:
     """A client's socket; its port is chosen before it connects."""
-    sock = socket.socket(socket.AF_INET, kind)
+    sock = new_socket(kind)
     sock.setblocking(False)
     sock.bind((LOCALHOST, 0))
     return sock

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from labkit.net.faults import Cut, Event, Hold, Refuse, Rewrite, Rule, judge
+from labkit.net.faults import Event, Rule, judge
 from labkit.net.network import Host, Responder
 from labkit.net.tap import Connection, Record, Side, Tap
 from labkit.net.tcp import microseconds
@@ -24,17 +24,17 @@ async def exchange(
 
 async def _pass(tap: Tap, faults: list[Rule], connection: Connection, sender: Side, data: bytes) -> bytes:
     """Ask the rules about a datagram and note it; one that is lost is waited for in vain."""
-    match judge(faults, Event(connection, sender, data, microseconds())):
-        case Hold(seconds):
-            await asyncio.sleep(seconds)
-        case Rewrite(other):
-            data = other
-        case Cut() | Refuse():
-            tap.add(Record(connection.number, microseconds(), None, sender, data, "plain"))
-            await asyncio.Event().wait()
+    sent = microseconds()
+    fate = judge(faults, Event(connection, sender, data, sent))
+    await asyncio.sleep(fate.hold)
+    forged = fate.data != data
+    if forged or fate.ending:
+        tap.add(Record(connection.number, sent, None, sender, data, "plain"))
+    if fate.ending:
+        await asyncio.Event().wait()
     now = microseconds()
-    tap.add(Record(connection.number, now, now, sender, data, "plain"))
-    return data
+    tap.add(Record(connection.number, None if forged else now, now, sender, fate.data, "plain"))
+    return fate.data
 
 
 class Answering(asyncio.DatagramProtocol):

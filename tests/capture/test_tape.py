@@ -22,7 +22,7 @@ def note(
     tap: Tap,
     sender: Side,
     data: bytes,
-    sent: int,
+    sent: int | None,
     arrived: int | None,
     layer: str = "plain",
     connection: int = 0,
@@ -56,6 +56,22 @@ def test_what_never_arrived_is_left_out_and_what_is_late_comes_later() -> None:
     assert flow.server.data == b"250 a\r\n"
     assert (flow.client.ended, flow.server.ended, flow.closed) == (True, True, True)
     assert tape.follow() == []
+
+
+def test_what_a_fault_forged_stands_only_where_it_arrives() -> None:
+    tap = a_tap()
+    note(tap, "server", b"220 true\r\n", 1_000, None)
+    note(tap, "server", b"220 forged\r\n", None, 1_050)
+    note(tap, "client", b"QUIT\r\n", 1_060, None)
+    note(tap, "client", b"RSET\r\n", None, 1_110)
+    tap.close(tap.connections[0], 2_000, "reset", "client")
+    for vantage, server, client in (
+        ("client", b"220 forged\r\n", b"QUIT\r\n"),
+        ("server", b"220 true\r\n", b"RSET\r\n"),
+    ):
+        (flow,) = Tape.from_tap(tap, vantage=vantage)  # type: ignore[arg-type]
+        assert (flow.server.data, flow.client.data) == (server, client)
+        assert (flow.server.ended, flow.client.ended) == (True, True)
 
 
 def test_what_is_on_its_way_waits_until_it_is_there() -> None:

@@ -4,7 +4,21 @@ import pytest
 
 from labkit.clients.dialogue import Disconnected
 from labkit.net.driver import converse, session_protocol
-from labkit.net.faults import CUT, PASS, REFUSE, Event, Hold, Rewrite, Throttle, judge
+from labkit.net.faults import (
+    CUT,
+    PASS,
+    REFUSE,
+    Cut,
+    End,
+    Event,
+    Gather,
+    Hold,
+    Rewrite,
+    Split,
+    Throttle,
+    judge,
+)
+from labkit.net.loopback import LoopbackNetwork
 from labkit.net.session import StartTLS
 
 
@@ -39,10 +53,40 @@ def fates(network, data):
     return [(r.sender, r.arrived is not None) for r in network.tap.records if r.data.startswith(data)]
 
 
-def test_the_first_rule_that_does_not_pass_decides():
+def judged(*verdicts, data=b"one two"):
+    return judge([lambda event, v=v: v for v in verdicts], Event(None, "client", data, 0))
+
+
+def test_rules_add_up():
+    fate = judged(
+        Hold(1), PASS, Hold(0.5), Throttle(100), Throttle(50), Split(3), Split(1), Gather(1), Gather(2)
+    )
+    assert (fate.hold, fate.bits_per_second, fate.split, fate.gather) == (1.5, 50, Split(3), 2)
+    assert (fate.data, fate.ending) == (b"one two", None)
+    assert list(fate.pieces()) == [(b"one", 1.5), (b" tw", 1.5), (b"o", 1.5)]
+    assert judge([], Event(None, "client", b"x", 0)) == judged(data=b"x")
+
+
+def test_each_rule_is_shown_what_the_ones_before_it_leave():
+    def second(event):
+        assert event.data == b"uno"
+        return Rewrite(event.data.upper())
+
+    assert judge([lambda e: Rewrite(b"uno"), second], Event(None, "client", b"one", 0)).data == b"UNO"
+
+
+def test_nobody_is_asked_about_nothing():
+    def never(event):
+        raise AssertionError
+
     event = Event(None, "client", b"x", 0)
-    assert judge([lambda e: PASS, lambda e: CUT, lambda e: REFUSE], event) == CUT
-    assert judge([], event) == PASS
+    assert judge([lambda e: CUT, never], event).ending == "cut"
+    assert judge([lambda e: Rewrite(b""), never], event).data == b""
+
+
+def test_the_first_end_is_the_end():
+    assert judged(End(b"one"), Cut(b"o"), REFUSE).ending == "end"
+    assert judged(Cut(b"one"), Hold(1)).hold == 1
 
 
 TLS = (b"STLS", StartTLS("server"))
@@ -80,6 +124,72 @@ def test_hold_and_throttle(run, before, verdict):
     start = run.network.now()
     assert run(on(b"+OK one", verdict), *before, b"one", b"two")[-1] == b"+OK two"
     assert (run.network.now() - start).total_seconds() >= 0.05
+
+
+@pytest.mark.parametrize("before", [(), TLS], ids=["plain", "tls"])
+def test_the_tap_notes_what_was_written_and_what_arrived(run, before):
+    run(on(b"one", Rewrite(b"two\r\n")), *before, b"one")
+    noted = [(r.data, r.sent is not None, r.arrived is not None) for r in run.network.tap.records]
+    assert [each for each in noted if each[0][:3] in (b"one", b"two")] == [
+        (b"one\r\n", True, False),
+        (b"two\r\n", False, True),
+    ]
+
+
+@pytest.mark.parametrize("before", [(), TLS], ids=["plain", "tls"])
+def test_cut_after_some_octets(run, before):
+    with pytest.raises(Disconnected, match="the reply to two"):
+        run(on(b"+OK two", Cut(b"+OK t")), *before, b"one", b"two")
+    assert fates(run.network, b"+OK two") == [("server", False)]
+    assert fates(run.network, b"+OK t")[-1] == ("server", True)
+    assert run.network.tap.connections[0].ended == "cut"
+
+
+def test_the_end_of_the_servers_stream(run):
+    with pytest.raises(Disconnected, match="the server closed the connection"):
+        run(on(b"+OK two", End(b"+OK two\r\n")), b"one", b"two", b"three")
+    assert fates(run.network, b"+OK two") == [("server", True)]
+    assert fates(run.network, b"+OK three") == []
+    assert (run.network.tap.connections[0].ended, run.network.tap.connections[0].closed_by) == (
+        "quit",
+        "server",
+    )
+
+
+def test_the_end_of_the_clients_stream_leaves_the_other_open(run):
+    """The server still answers what came before the end."""
+    with pytest.raises(Disconnected):
+        run(on(b"two", End(b"two\r\n")), b"one", b"two", b"three")
+    assert fates(run.network, b"+OK two") == [("server", True)]
+    assert fates(run.network, b"+OK three") == []
+
+
+@pytest.mark.parametrize("before", [(), TLS], ids=["plain", "tls"])
+def test_split(run, before):
+    assert run(on(b"+OK two", Split(1, 0.002)), *before, b"one", b"two", b"three")[-1] == b"+OK three"
+    layer = "inside" if before else "plain"
+    said = [r for r in run.network.tap.records if r.sender == "server" and r.layer == layer]
+    first = next(i for i, r in enumerate(said) if r.data == b"+")
+    pieces = said[first : first + 9]
+    if isinstance(run.network, LoopbackNetwork):  # the kernel may put some together again
+        assert b"".join(r.data for r in pieces).startswith(b"+OK two\r\n")
+        return
+    assert [r.data for r in pieces] == [bytes([octet]) for octet in b"+OK two\r\n"]
+    assert pieces[-1].arrived - pieces[0].arrived == 8 * 2000
+
+
+@pytest.mark.parametrize("before", [(), TLS], ids=["plain", "tls"])
+def test_gather(run, before):
+    """Three replies in three writes arrive as one."""
+    gather = on(b"+OK", Gather(0.03))
+    assert run(gather, *before, b"one\r\ntwo\r\nthree", b"four")[-2:] == [b"+OK one", b"+OK two"]
+    together = b"+OK one\r\n+OK two\r\n+OK three\r\n"
+    assert fates(run.network, together) == [("server", True)]
+
+
+def test_what_waits_for_more_leaves_before_the_connection_does(run):
+    replies = run(on(b"+OK bye", Gather(60)), b"one", b"QUIT")
+    assert replies[-1] == b"+OK bye"
 
 
 def test_connecting_can_be_refused(run):
@@ -130,6 +240,13 @@ def test_a_datagram_can_be_lost(run, lost):
 def test_a_datagram_can_be_rewritten(run):
     run.network.faults.append(on(b"answer", Rewrite(b"forged")))
     assert ask(run, timeout=5) == b"forged"
+
+
+def test_the_tap_notes_both_datagrams(run):
+    run.network.faults.append(on(b"answer", Rewrite(b"forged")))
+    ask(run, timeout=5)
+    noted = [(r.data, r.sent is not None, r.arrived is not None) for r in run.network.tap.records]
+    assert noted[1:] == [(b"answer to question", True, False), (b"forged", False, True)]
 
 
 def test_a_datagram_can_come_too_late(run):
