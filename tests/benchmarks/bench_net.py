@@ -7,12 +7,11 @@ stock aiosmtpd throughout, the client a few lines that talk to it without a paus
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
-import time
 from collections.abc import Callable
 
 from aiosmtpd.smtp import SMTP
+from measure import Figure, best, show, timed
 
 from labkit.net.loopback import LoopbackNetwork
 from labkit.net.simulated import SimulatedNetwork
@@ -96,28 +95,16 @@ def on_loopback(tapped: bool) -> float:
         return seconds
 
 
-def timed(work: Callable[[], object]) -> float:
-    gc.collect()
-    before = time.perf_counter()
-    work()
-    return time.perf_counter() - before
-
-
-def figures() -> list[tuple[str, float, str]]:
-    """(name, ratio, target) of each figure, from the best of several rounds that take turns."""
+def figures() -> list[Figure]:
     logging.disable(logging.INFO)
-    rounds = [(on_simulated(), on_loopback(False), on_loopback(True)) for _ in range(ROUNDS)]
-    simulated, stock, tapped = (min(times) for times in zip(*rounds, strict=True))
+    simulated, stock, tapped = best(
+        ROUNDS, on_simulated, lambda: on_loopback(False), lambda: on_loopback(True)
+    )
     return [
         ("simulated / loopback, SMTP messages per second", tapped / simulated, ">= 1.0"),
         ("tapped / stock aiosmtpd on loopback, time", tapped / stock, "<= 1.1"),
     ]
 
 
-def main() -> None:
-    for name, ratio, target in figures():
-        print(f"{name:60} {ratio:6.2f}  {target}")
-
-
 if __name__ == "__main__":
-    main()
+    show(figures())
