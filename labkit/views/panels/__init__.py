@@ -1,12 +1,17 @@
 """All of the widgets: thin shells around views, which do nothing a function cannot do as well.
 
 shell.py     what they share: when a widget appears, and what stands in its place
+look.py      their stylesheet (look.css) and small tables
 card.py      Card: an exercise
+console.py   Console: a connection typed by hand.  byhand.py is what it does without widgets, forms.py the
+             lines to begin with, explain.py the last reply in words, code.py the sitting as Python,
+             saved.py the file it is kept in, line.py and line.js the line that is typed
 """
 
 from __future__ import annotations
 
 from labkit.views.panels.card import Card, literal
+from labkit.views.panels.console import Console
 from labkit.views.panels.shell import interactive
 
-__all__ = ["Card", "interactive", "literal"]
+__all__ = ["Card", "Console", "interactive", "literal"]

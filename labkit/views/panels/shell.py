@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from labkit.errors import LabError
 from labkit.views.markup import Markup, el, join
 from labkit.views.picture import Picture
-
-T = TypeVar("T")
 
 
 def interactive() -> bool:
@@ -35,6 +34,7 @@ class Panel:
     """
 
     _box: Any = None
+    _worker: ThreadPoolExecutor | None = None
 
     def picture(self) -> Picture:
         """What it shows at present, without widgets."""
@@ -49,6 +49,20 @@ class Panel:
         if self._box is None:
             self._box = self._build()
         return self._box
+
+    def _errand(self, waits: bool, job: Callable[[], object], then: Callable[[], None]) -> None:
+        """Do a job and then show what came of it; one that waits on real ports never blocks the kernel.
+
+        On the simulated network waiting takes no time, and the clock is driven where it always is: here.
+        Jobs that wait are done in a thread, one behind the other; `then` runs in the kernel's own.
+        """
+        loop = asyncio._get_running_loop()
+        if not waits or loop is None:
+            job()
+            then()
+            return
+        self._worker = self._worker or ThreadPoolExecutor(1, thread_name_prefix="labkit panel")
+        loop.run_in_executor(self._worker, job).add_done_callback(lambda _: then())
 
     def __str__(self) -> str:
         return str(drawn(self.picture))
@@ -104,24 +118,10 @@ def show(area: Any, picture: Callable[[], Picture]) -> None:
     area.value = drawn(picture)._repr_html_()
 
 
-def button(words: str, act: Callable[[Any], None], style: str = "", *, tip: str = "") -> Any:
+def button(words: str, act: Callable[[Any], object], style: str = "", *, tip: str = "") -> Any:
     """A button as wide as its words."""
     import ipywidgets as w
 
     made = w.Button(description=words, button_style=style, tooltip=tip, layout=w.Layout(width="auto"))
     made.on_click(act)
     return made
-
-
-def errand(simulated: bool, job: Callable[[], T], then: Callable[[T], None]) -> None:
-    """Do what may have to wait, and then show it, without blocking the kernel.
-
-    On the simulated network waiting takes no time, and the clock is driven where it always is: here.
-    On real ports the job waits in a thread, and `then` runs in the kernel's own.
-    """
-    loop = asyncio._get_running_loop()
-    if simulated or loop is None:
-        then(job())
-        return
-    waiting = loop.run_in_executor(None, job)
-    waiting.add_done_callback(lambda done: then(done.result()))

@@ -1,0 +1,309 @@
+"""Console: be a mail program oneself, on any port of the world, and see what each line does.
+
+    console = Console(world, "mail.example.com", 25)
+
+Type a line, or choose one that may come now; the reply, the exchange, the ladder and the lit state
+follow.  In a cell, `console.type("EHLO me")` does the same.  What was typed is kept under the
+console's `name`, and typed again when the kernel was restarted (only where somebody can click: a
+committed output depends on its cell alone).  Run again in the same world, the cell shows
+the same console.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from labkit import standards
+from labkit.clients.console import Said
+from labkit.states.imap import MACHINE as IMAP
+from labkit.views.ladder import ladder
+from labkit.views.markup import el, join
+from labkit.views.panels import look
+from labkit.views.panels.byhand import ByHand
+from labkit.views.panels.explain import explain
+from labkit.views.panels.saved import Saved
+from labkit.views.panels.shell import Panel, button, drawn, interactive, show, stack, words_of
+from labkit.views.picture import Picture
+from labkit.views.rows import Row
+from labkit.views.states import diagram
+from labkit.views.words import listing, short, visible
+
+if TYPE_CHECKING:
+    from labkit.world.devices import Device
+    from labkit.world.world import World
+
+DRAWN = 24
+"""Exchanges of the ladder: the last ones."""
+STATUS = 200  # characters of the line that is read out
+
+_known: WeakKeyDictionary[Any, dict[str, ByHand]] = WeakKeyDictionary()  # by world and name
+
+
+class Console(Panel):
+    """A connection typed by hand.
+
+    `server` is a name or an address, `client` the host at which one sits: the world's first user, unless
+    given.  Without `server` nothing is connected yet.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        server: str | Device | None = None,
+        port: int = 25,
+        *,
+        client: Device | None = None,
+        name: str = "console",
+    ) -> None:
+        here = client or next(iter(world.users.values()), None) or next(iter(world.servers.values()))
+        self.world, self.name = world, name
+        self._server = server if isinstance(server, str) else server.name if server else ""
+        self._port = port
+        self._saved = Saved()
+        self._rows: list[Row] = []
+        self._buttons: dict[str, Any] = {}
+        self._protocol = ""
+        known = _known.setdefault(world, {})
+        if name in known and known[name].client is here:
+            self.hand = known[name]
+            self._look()
+            return
+        self.hand = known[name] = ByHand(world, here)
+        before = self._saved.load(name) if interactive() else []
+        if interactive():
+            self.hand.keep = lambda done: self._saved.keep(name, done)
+        if before:
+            self._go(lambda: self.hand.replay(before))
+        elif self._server:
+            self._go(lambda: self.hand.connect(self._server, port))
+
+    # What a cell can call
+
+    def connect(self, server: str | Device | None = None, port: int | None = None) -> Console:
+        """Connect, to another server and port if they are given."""
+        self._server = server if isinstance(server, str) else server.name if server else self._server
+        self._port = self._port if port is None else port
+        return self._go(lambda: self.hand.connect(self._server, self._port))
+
+    def type(self, text: str) -> Console:
+        """Type one line or several, each when the one before has its reply."""
+        return self._go(lambda: self.hand.type(text))
+
+    def data(self, text: str) -> Console:
+        """Send a message after DATA: its dots are stuffed, and the dot that ends it is put behind."""
+        return self._go(lambda: self.hand.data(text))
+
+    def literal(self, line: str, text: str) -> Console:
+        """Send a line of IMAP with a literal: `console.literal("a1 APPEND INBOX", message)`."""
+        return self._go(lambda: self.hand.literal(line, text))
+
+    def hang_up(self) -> Console:
+        """Close the connection without a word."""
+        return self._go(self.hand.hang_up)
+
+    def explain(self) -> Picture:
+        """What the last reply means, and where the RFC says so."""
+        return drawn(lambda: explain(self._rows[-1] if self._rows else None))
+
+    def as_code(self) -> Said:
+        """What was typed as the text of a cell; in a running notebook the cell is put below as well."""
+        code = self.hand.as_code()
+        if interactive():
+            _put_below(code)
+        return Said(code)
+
+    def start_afresh(self) -> Console:
+        """Close the connection and forget what was typed."""
+        self.hand.hang_up()
+        self.hand.forget()
+        self._saved.keep(self.name, [])
+        return self._go(lambda: None)
+
+    # What it shows
+
+    def picture(self) -> Picture:
+        rows, state = self._rows, self.hand.state(self._rows)
+        parts = [("", self._head(state)), *([("", look.exchanges(rows))] if rows else [])]
+        if rows:
+            parts += [("", self._ladder()), ("", self._diagram(state))]
+        return stack(parts, "A connection typed by hand")
+
+    def _head(self, state: str | None) -> Picture:
+        """Where one sits, what was said last, and what may come now."""
+        here, trouble = self.hand.client.name, self.hand.trouble or self._saved.trouble
+        if state is None:
+            where = f"At {here}; no connection."
+        else:
+            where = f"At {here}, connected to {self._server}, port {self._port}; state {state}."
+        may = [choice.verb for choice in self.hand.choices(state) if not choice.reason]
+        legal = f"May come now: {listing(may)}." if may else "Nothing may come now but a new connection."
+        lines = [where, *([f"✗ {trouble}"] if trouble else []), legal]
+        html = join(
+            [
+                look.sheet(),
+                *(el("p", line, class_="lk-trouble" if line[0] == "✗" else None) for line in lines),
+            ]
+        )
+        text = "\n".join(filter(None, [where, self.hand.said, *lines[1:]]))
+        reply = look.said(self.hand.said) if self.hand.said else None
+        return Picture(text, where, html=el("div", html, reply))
+
+    def _ladder(self) -> Picture:
+        number = self.hand.number
+        connections = self.world.capture.rows("connections").where(connection=number)
+        return ladder(self._rows[-DRAWN:], connections, connection=number)
+
+    def _diagram(self, state: str | None) -> Picture:
+        return diagram(self.hand.machine, self._rows, connection=self.hand.number, current=state)
+
+    # How it is clicked
+
+    def _build(self) -> Any:
+        import ipywidgets as w
+
+        from labkit.views.panels.line import Line
+
+        wide = w.Layout(width="17em")
+        self._host = w.Combobox(
+            value=self._server, options=list(self.world.servers), description="Server", layout=wide,
+            placeholder="a name or an address",
+        )  # fmt: skip
+        self._door = w.Combobox(
+            value=str(self._port), options=[f"{p.number} {p.service}" for p in standards.PORTS],
+            description="Port", layout=wide,
+        )  # fmt: skip
+        self._line = Line(
+            name=self.name, label=f"{self.hand.client.name} types", placeholder="Enter sends it"
+        )
+        self._line.on_msg(self._on_line)
+        self._commands = w.Box()
+        self._commands.add_class("lk-commands")
+        self._reasons, self._reply, self._extra = w.HTML(), w.HTML(), w.HTML()
+        self._exchanges, self._drawing, self._lit = w.HTML(), w.HTML(), w.HTML()
+        self._message = w.Textarea(
+            description="Message", placeholder="Subject: …", rows=5, layout=w.Layout(width="auto")
+        )
+        send = [
+            button("Send as data", self._on_data, tip="after SMTP's DATA: dots stuffed, a dot behind it"),
+            button("Send as literal", self._on_literal, tip="in IMAP, behind the line that is typed above"),
+        ]
+        self._send = send
+        panes = w.Box([self._drawing, self._lit])
+        panes.add_class("lk-panes")
+        top = w.HBox(
+            [self._host, self._door, button("Connect", self._on_connect, "primary"),
+             button("Hang up", lambda _: self.hang_up())],
+            layout=w.Layout(flex_flow="row wrap"),
+        )  # fmt: skip
+        more = w.HBox(
+            [button("Explain the reply", lambda _: show(self._extra, self.explain)),
+             button("As code", lambda _: show(self._extra, self._code)),
+             button("Start afresh", lambda _: self.start_afresh())],
+            layout=w.Layout(flex_flow="row wrap"),
+        )  # fmt: skip
+        box = w.VBox(
+            [w.HTML(look.sheet()), top, self._line, self._commands, self._reasons, self._reply, more,
+             self._extra, self._message, w.HBox(send), self._exchanges, panes]
+        )  # fmt: skip
+        self._box = box
+        self._draw()
+        return box
+
+    def _on_connect(self, _: Any) -> None:
+        words = self._door.value.split()
+        self.connect(self._host.value.strip(), int(words[0]) if words and words[0].isdecimal() else 0)
+
+    def _on_line(self, _: Any, content: Any, __: Any) -> None:
+        if not isinstance(content, dict) or not isinstance(content.get("text"), str):
+            return
+        if content.get("asked") == "literal":
+            self.literal(content["text"], self._message.value)
+        else:
+            self.type(content["text"])
+
+    def _on_data(self, _: Any) -> None:
+        self.data(self._message.value)
+
+    def _on_literal(self, _: Any) -> None:
+        self._line.send({"ask": "literal"})
+
+    def _code(self) -> Picture:
+        code = self.hand.as_code()
+        return Picture(code, "What was typed, as Python", html=el("div", look.sheet(), look.said(code)))
+
+    # How it follows
+
+    def _go(self, act: Callable[[], None]) -> Console:
+        """Do it, and show what came of it; on real ports the kernel goes on meanwhile."""
+        if self._box is not None:
+            self._line.status = "…"
+
+        def job() -> None:
+            act()
+            self._look()
+
+        self._errand(self._box is not None and not self.world.is_simulated, job, self._draw)
+        return self
+
+    def _look(self) -> None:
+        try:
+            self._rows = self.hand.rows()
+        except Exception as error:
+            self.hand.trouble = words_of(error)
+
+    def _draw(self) -> None:
+        if self._box is None:
+            return
+        state = self.hand.state(self._rows)
+        trouble = self.hand.trouble or self._saved.trouble
+        last = self.hand.said.split("\n")[-1]
+        letter = "no reply until a line with only a dot" if self.hand.awaits_letter and not last else ""
+        self._line.status = short(visible(trouble or last or letter), STATUS)
+        self._line.bad = bool(trouble)
+        self._line.history = [step.text for step in self.hand.done if step.kind == "line"]
+        self._choose(state)
+        self._send[0].disabled = not self.hand.awaits_letter
+        self._send[1].disabled = self.hand.machine is not IMAP or not self.hand.is_open
+        show(self._reply, lambda: self._head(state))
+        if not self._rows:
+            for area in (self._exchanges, self._drawing, self._lit):
+                area.value = ""
+            return
+        show(self._exchanges, lambda: look.exchanges(self._rows))
+        show(self._drawing, self._ladder)
+        show(self._lit, lambda: self._diagram(state))
+
+    def _choose(self, state: str | None) -> None:
+        """A button for each command: those that may come now, and the others with the reason."""
+        choices = self.hand.choices(state)
+        if self.hand.protocol != self._protocol:
+            self._protocol = self.hand.protocol
+            self._buttons = {choice.verb: button(choice.verb, self._fill) for choice in choices}
+            self._commands.children = list(self._buttons.values())
+        for choice in choices:
+            made = self._buttons[choice.verb]
+            made.disabled = bool(choice.reason)
+            made.tooltip = f"{choice.gist}: {choice.reason}" if choice.reason else choice.gist
+        not_now = [choice for choice in choices if choice.reason]
+        items = [el("li", el("code", choice.verb), f" {choice.reason}") for choice in not_now]
+        why = el("details", el("summary", f"Why not the other {len(items)}?"), el("ul", *items))
+        if state is None or len({choice.reason for choice in not_now}) == 1:
+            why = el("p", f"Not now: {not_now[0].reason}." if not_now else "", class_="lk-note")
+        self._reasons.value = el("div", why if not_now else None, class_="lk")
+
+    def _fill(self, pressed: Any) -> None:
+        state = self.hand.state(self._rows)
+        for choice in self.hand.choices(state):
+            if choice.verb == pressed.description:
+                self._line.send({"fill": choice.line})
+
+
+def _put_below(code: str) -> None:
+    """Ask the notebook for a new cell with this text."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    if shell is not None:
+        shell.set_next_input(code)

@@ -1,0 +1,26 @@
+"""The entry line of the Console: keys are what it is about, and ipywidgets has no widget for those."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+_HERE = Path(__file__).parent
+
+
+class Line(anywidget.AnyWidget):
+    """Sends `{"text": ...}` when Enter is pressed; `{"fill": ...}` puts a line into it.
+
+    `{"ask": "literal"}` makes it send what stands in it as `{"text": ..., "asked": "literal"}`, in
+    order with all that was typed before.  Screen readers read `status` out when it changes.
+    """
+
+    _esm = (_HERE / "line.js").read_text(encoding="utf-8")
+    name = traitlets.Unicode("line").tag(sync=True)
+    label = traitlets.Unicode("Line").tag(sync=True)
+    placeholder = traitlets.Unicode().tag(sync=True)
+    status = traitlets.Unicode().tag(sync=True)
+    bad = traitlets.Bool(False).tag(sync=True)
+    history = traitlets.List(traitlets.Unicode()).tag(sync=True)

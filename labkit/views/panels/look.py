@@ -1,0 +1,98 @@
+"""The stylesheet of the widgets, and small tables of exchanges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from labkit.views.markup import Markup, el
+from labkit.views.picture import Picture
+from labkit.views.rows import Row
+from labkit.views.style import css
+from labkit.views.words import OUTCOME_MARKS, clock, plural, short, visible
+
+WIDE = 60  # characters of a cell
+
+_CSS = (Path(__file__).parent / "look.css").read_text(encoding="utf-8").partition("*/")[2]
+
+
+def sheet() -> Markup:
+    """The base and the widgets' own part, as a style element."""
+    return Markup(f"<style>{css()} {' '.join(_CSS.split())}</style>")
+
+
+def table(
+    headings: Sequence[str], rows: Iterable[tuple[Sequence[str], str, bool]], label: str, note: str = ""
+) -> Markup:
+    """Rows of (cells, class of the last cell, whether it is the chosen one)."""
+    body = [
+        el(
+            "tr",
+            *(
+                el("td", cell, class_=kind if place == len(cells) - 1 and kind else None)
+                for place, cell in enumerate(cells)
+            ),
+            class_="lk-here" if here else None,
+        )
+        for cells, kind, here in rows
+    ]
+    head = el("tr", *(el("th", heading, scope="col") for heading in headings))
+    return el(
+        "div",
+        sheet(),
+        el("div", el("table", el("thead", head), el("tbody", *body), aria_label=label), class_="lk-rows"),
+        el("p", note, class_="lk-note") if note else None,
+    )
+
+
+def exchanges(rows: Sequence[Row], *, chosen: int | None = None, last: int = 30) -> Picture:
+    """The last exchanges of a connection: command, reply, and the state before."""
+    shown = rows[-last:]
+    left_out = len(rows) - len(shown)
+    note = f"{plural(left_out, 'exchange')} before these not shown" if left_out else ""
+    headings = ("", "time", "state before", "command", "reply")
+    cells = [
+        (
+            (
+                str(row["exchange"]),
+                clock(row["time"], 3) if row.get("time") is not None else "",
+                row.get("state") or "",
+                command_of(row),
+                reply_of(row),
+            ),
+            f"lk-{row['outcome']}",
+            row["exchange"] == chosen,
+        )
+        for row in shown
+    ]
+    texts = [headings, *(texts for texts, _, _ in cells)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    text = "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in texts
+    )
+    text = "\n".join(filter(None, [text, note]))
+    return Picture(text, "The exchanges of this connection", html=table(headings, cells, "Exchanges", note))
+
+
+def command_of(row: Row, width: int = WIDE) -> str:
+    """`a1 LOGIN alice •••`, cut to a width."""
+    words = [row.get("tag"), row.get("verb"), row.get("argument")]
+    return short(visible(" ".join(str(word) for word in words if word)), width)
+
+
+def reply_of(row: Row, width: int = WIDE) -> str:
+    """`✓ 250 2.1.0 Ok`, and how many lines more."""
+    first, *more = (row.get("text") or "").split("\n")
+    extra = (row.get("untagged") or 0) or len(more)
+    mark = OUTCOME_MARKS.get(row["outcome"], "")
+    said = short(visible(" ".join(filter(None, [row.get("status"), first]))), width)
+    flaw = f"  ⚠ {row['flaw']}" if row.get("flaw") else ""
+    return f"{mark} {said or row['outcome']}" + (f" (+{plural(extra, 'line')})" if extra else "") + flaw
+
+
+def said(words: str, *, limit: int = 4000) -> Markup:
+    """Words of the other side as they stand, shortened if they are very many."""
+    rest = len(words) - limit
+    tail = f"\n… {plural(rest, 'character')} more" if rest > 0 else ""
+    return el("pre", words[:limit] + tail, class_="lk-said", tabindex="0")
