@@ -178,7 +178,7 @@ class World:
 
     def _cast(self, seen: Record | Connection) -> None:
         """Tell a new connection which of the four devices its two ends are."""
-        if not isinstance(seen, Connection) or seen.service is None:
+        if not isinstance(seen, Connection) or seen.service not in ROLES:
             return
         client, server = ROLES[seen.service]
         if seen.client_name in self.servers:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -131,6 +132,14 @@ def test_roles(world):
         ("smtp", alice.name, "sender's host", "recipient's server"),
     }
     assert carol.host.role == "recipient's host"
+
+
+def test_a_service_of_ones_own_has_no_roles(world):
+    host = world.network.host("time.example.net")
+    world.run(world.network.listen(host, 37, asyncio.Protocol, service="time"))
+    world.run(world.network.connect(world.user("alice@example.com").host, host.address, 37, asyncio.Protocol))
+    (seen,) = world.network.tap.connections
+    assert (seen.client_role, seen.server_role) == (None, None)
 
 
 class Echo:
