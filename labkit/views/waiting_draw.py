@@ -1,4 +1,4 @@
-"""Draws where letters waited: a line for each letter, days from left to right.
+"""Draws where letters waited: a line for each letter, time from left to right.
 
 A dashed line is time in the queue of the sender's server, a thick one time at the recipient's server;
 a dot is the arrival at the recipient's host, a cross the return to the sender.  Ticks below are tries
@@ -7,40 +7,61 @@ that nobody answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labkit.views.ends import ROLES
 from labkit.views.markup import Markup, el, join
 from labkit.views.style import sheet
-from labkit.views.words import duration, short, weekday
+from labkit.views.words import clock, duration, short, weekday
 
 if TYPE_CHECKING:
     from labkit.views.waiting import Traffic, Whereabouts
 
-Scale = Callable[[int], float]
-"""From a time in µs to a place."""
 DAY = 86_400_000_000  # µs
 HOUR = DAY // 24
 _BAND = "fill:var(--lk-rule);fill-opacity:.45"
 _LEFT, _PLOT, _ROW, _GAP = 12, 820, 9, 22
 
 
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Time from left to right in days, or in hours where all happens within one."""
+
+    first: int
+    unit: int
+    units: int
+
+    @classmethod
+    def of(cls, first: int, last: int) -> Axis:
+        unit = DAY if last - first > DAY else HOUR
+        first = first // unit * unit
+        return cls(first, unit, (last - first) // unit + 1)
+
+    def __call__(self, at: int) -> float:
+        """The place of a moment, in µs."""
+        return _LEFT + _PLOT * (at - self.first) / (self.units * self.unit)
+
+    @property
+    def ticks(self) -> Iterator[int]:
+        """When its units begin."""
+        return (self.first + unit * self.unit for unit in range(self.units))
+
+    def label(self, at: int) -> str:
+        return weekday(at) if self.unit == DAY else clock(at)[:5]
+
+
 def draw(title: str, alt: str, known: Mapping[str, Traffic], online: tuple[int, int] | None) -> Markup:
     """Panels below each other, one for each capture."""
-    first = min((one.start for one in known.values()), default=0) // DAY * DAY
-    last = max((_end(one) for one in known.values()), default=first)
-    days = max((last - first) // DAY + 1, 1)
-
-    def x(at: int) -> float:
-        return _LEFT + _PLOT * (at - first) / (days * DAY)
-
+    first = min((one.start for one in known.values()), default=0)
+    x = Axis.of(first, max((_end(one) for one in known.values()), default=first))
     panels, y = [], 58
     for name, one in known.items():
         height = _ROW * len(one.letters) + (12 if one.in_vain else 0) + 6
         panels += [
             el("text", name, class_="lk-strong", x=_LEFT, y=y),
-            _grid(x, first, days, y + 8, height, online),
+            _grid(x, y + 8, height, online),
             *(_letter(x, letter, one.end, y + 16 + _ROW * row) for row, letter in enumerate(one.letters)),
             _ticks(x, one, y + 8 + height),
         ]
@@ -53,7 +74,7 @@ def draw(title: str, alt: str, known: Mapping[str, Traffic], online: tuple[int, 
         sheet("svg"),
         _legend(online),
         *panels,
-        _days(x, first, days, y - _GAP + 15),
+        _labels(x, y - _GAP + 15),
         xmlns="http://www.w3.org/2000/svg",
         class_="lk lk-svg",
         viewBox=f"0 0 {width} {height}",
@@ -66,21 +87,18 @@ def _end(one: Traffic) -> int:
     return max([letter.end or one.end for letter in one.letters] or [one.end])
 
 
-def _grid(x: Scale, first: int, days: int, y: int, height: int, online: tuple[int, int] | None) -> Markup:
-    """Where the days begin, and when the recipient's host is online."""
+def _grid(x: Axis, y: int, height: int, online: tuple[int, int] | None) -> Markup:
+    """Where the days or hours begin, and when the recipient's host is online."""
     parts = []
-    for day in range(days):
-        midnight = first + day * DAY
-        if online:
-            begin, end = (x(midnight + hour * HOUR) for hour in online)
+    for tick in x.ticks:
+        if online and x.unit == DAY:
+            begin, end = (x(tick + hour * HOUR) for hour in online)
             parts.append(el("rect", style=_BAND, x=begin, y=y, width=end - begin, height=height))
-        parts.append(
-            el("line", class_="lk-line lk-dotted", x1=x(midnight), y1=y, x2=x(midnight), y2=y + height)
-        )
+        parts.append(el("line", class_="lk-line lk-dotted", x1=x(tick), y1=y, x2=x(tick), y2=y + height))
     return join(parts)
 
 
-def _letter(x: Scale, letter: Whereabouts, end: int, y: float) -> Markup:
+def _letter(x: Axis, letter: Whereabouts, end: int, y: float) -> Markup:
     lines = [_stay(x(stay.since), x(stay.until or end), y, stay.device) for stay in letter.stays]
     waited = "" if letter.end is None else f" after {duration(letter.end - letter.sent)}"
     mark = None if letter.end is None else _mark(x(letter.end), y, letter.fate)
@@ -105,7 +123,7 @@ def _mark(x: float, y: float, fate: str) -> Markup:
     return el("g", cross, class_="lk-bad-ink")
 
 
-def _ticks(x: Scale, one: Traffic, bottom: float) -> Markup:
+def _ticks(x: Axis, one: Traffic, bottom: float) -> Markup:
     lines = "".join(f"M{x(at):.2f} {bottom - 9:g}v6" for at in one.in_vain)
     return el(
         "g",
@@ -114,11 +132,8 @@ def _ticks(x: Scale, one: Traffic, bottom: float) -> Markup:
     )
 
 
-def _days(x: Scale, first: int, days: int, y: float) -> Markup:
-    return join(
-        el("text", weekday(first + day * DAY), class_="lk-dim lk-small", x=x(first + day * DAY) + 3, y=y)
-        for day in range(days)
-    )
+def _labels(x: Axis, y: float) -> Markup:
+    return join(el("text", x.label(tick), class_="lk-dim lk-small", x=x(tick) + 3, y=y) for tick in x.ticks)
 
 
 def _legend(online: tuple[int, int] | None) -> Markup:

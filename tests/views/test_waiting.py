@@ -71,6 +71,13 @@ def test_the_drawing_and_its_twin_say_the_same(fetched: World, returned: World) 
     assert "online, 19:00 to 21:00" in svg
     assert "online" not in (waiting({"POP3": fetched}).svg or "")
     assert "POP3: 1 letter, 1 arrived." in picture.alt
+    assert ">Tue</text>" in svg
+
+
+def test_what_takes_less_than_a_day_is_drawn_in_hours(fetched: World) -> None:
+    svg = waiting({"POP3": fetched}).svg or ""
+    assert all(f">{hour}</text>" in svg for hour in ("09:00", "10:00"))
+    assert ">Mon</text>" not in svg
 
 
 def test_compared_side_by_side(fetched: World, returned: World) -> None:
