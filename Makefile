@@ -34,7 +34,7 @@ check: .venv/test.stamp  ## format, lint, types
 	$(BIN)/mypy
 
 notebooks: .venv/test.stamp  ## every notebook runs and gives the outputs that are committed
-	$(BIN)/python -m pytest --nbval -n auto notebooks
+	$(BIN)/python -m pytest --nbval -n auto --dist loadfile notebooks
 
 refresh: .venv/test.stamp  ## run every notebook and keep the new outputs
 	$(BIN)/python tests/refresh_notebooks.py

@@ -1,0 +1,191 @@
+"""What every notebook keeps: form, sections, exercises, and outputs that say the same everywhere.
+
+That the outputs are right is nbval's to find out (`make notebooks`).
+"""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import refresh_notebooks
+
+from labkit.course import catalogue
+from labkit.world.world import World
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+TOPICS: list[dict[str, Any]] = tomllib.loads((FOLDER / "coverage.toml").read_text(encoding="utf-8"))["topic"]
+SLOW_READER = 140  # words a minute
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@cache
+def read(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)
+
+
+def cells(path: Path, kind: str) -> list[Any]:
+    return [cell for cell in read(path).cells if cell.cell_type == kind]
+
+
+def prose(path: Path) -> str:
+    return "\n\n".join(cell.source for cell in cells(path, "markdown"))
+
+
+def headings(path: Path) -> list[str]:
+    """Titles of the sections, without their numbers."""
+    return re.findall(r"^##+ (?:\d+\. )?(.+)$", prose(path), flags=re.MULTILINE)
+
+
+def sections(path: Path) -> list[tuple[str, list[str]]]:
+    """Each section's title and its code cells; the introduction is the first."""
+    found: list[tuple[str, list[str]]] = [("introduction", [])]
+    for cell in read(path).cells:
+        if cell.cell_type == "code":
+            found[-1][1].append(cell.source)
+        elif title := re.match(r"## (.+)", cell.source):
+            found.append((title[1], []))
+    return found
+
+
+def outputs(path: Path) -> list[Any]:
+    return [output for cell in cells(path, "code") for output in cell.outputs]
+
+
+@every_notebook
+class TestForm:
+    def test_it_is_what_a_refresh_would_write(self, path: Path) -> None:
+        fresh = nbformat.writes(refresh_notebooks.plain(nbformat.read(path, as_version=4))) + "\n"
+        assert path.read_text(encoding="utf-8") == fresh
+
+    def test_it_is_valid_and_its_cells_have_names_of_their_own(self, path: Path) -> None:
+        nbformat.validate(read(path))
+        names = [cell.id for cell in read(path).cells]
+        assert len(set(names)) == len(names)
+
+    def test_it_was_run_once_from_top_to_bottom(self, path: Path) -> None:
+        counts = [cell.execution_count for cell in cells(path, "code")]
+        assert counts == list(range(1, len(counts) + 1))
+
+    def test_no_output_is_an_error_a_widget_or_a_bitmap(self, path: Path) -> None:
+        kinds = {kind for output in outputs(path) for kind in output.get("data", {})}
+        assert kinds <= {"text/plain", "text/html", "image/svg+xml", "text/markdown"}
+        assert not [output for output in outputs(path) if output.output_type == "error"]
+        assert not [output for output in outputs(path) if output.get("name") == "stderr"]
+
+    def test_no_output_knows_this_machine(self, path: Path) -> None:
+        text = json.dumps(outputs(path))
+        assert not re.search(r"/home/|/root|/tmp/|site-packages| at 0x[0-9a-f]{6}", text)
+
+    def test_no_word_is_hidden_in_a_long_line(self, path: Path) -> None:
+        for cell in cells(path, "code"):
+            assert max(map(len, cell.source.splitlines())) <= 110
+
+
+@every_notebook
+class TestAnatomy:
+    def test_it_opens_with_a_title_its_minutes_and_a_mystery(self, path: Path) -> None:
+        first = cells(path, "markdown")[0].source
+        assert re.match(r"# \w", first)
+        assert re.search(r"^\*\d+ minutes\. You need ", first, flags=re.MULTILINE)
+        assert "**The mystery.**" in first
+
+    def test_it_predicts_breaks_and_looks_back(self, path: Path) -> None:
+        text = prose(path)
+        for words in ("**Predict", "**Explain", "weird experiment", "## Recap", "**Since 2005.**", "RFC 5321",
+                      "**The next question.**"):  # fmt: skip
+            assert words in text
+        recap = text.partition("## Recap")[2]
+        assert re.findall(r"^(\d)\. ", recap, flags=re.MULTILINE) == list("12345")
+
+    def test_it_can_be_read_in_its_time(self, path: Path) -> None:
+        minutes = re.search(r"^\*(\d+) minutes", prose(path), flags=re.MULTILINE)
+        assert minutes is not None
+        words = len(re.sub(r"<details>.*?</details>", "", prose(path), flags=re.DOTALL).split())
+        assert words / SLOW_READER <= int(minutes[1]) * 0.6  # the rest is for doing
+
+    def test_each_section_runs_alone(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("LABKIT_PROGRESS", str(tmp_path / "progress.json"))
+        worlds: dict[int, World] = {}
+        for title, code in sections(path):
+            names: dict[str, Any] = {"__name__": "__main__"}
+            for source in code:
+                try:
+                    exec(compile(source, f"{path.stem}, {title}", "exec"), names)
+                except NameError as error:
+                    pytest.fail(f"section {title!r} needs what an earlier one made: {error}")
+                worlds |= {id(value): value for value in names.values() if isinstance(value, World)}
+        for world in worlds.values():
+            world.close()
+
+    def test_its_exercises_are_all_shown_and_checked_in_order(self, path: Path) -> None:
+        code = "\n".join(cell.source for cell in cells(path, "code"))
+        numbers = [exercise.number for exercise in catalogue.of(path.stem[:2])]
+        assert re.findall(r'course\.exercise\("([\d.]+)"', code) == numbers
+        assert re.findall(r'course\.check\("([\d.]+)"', code) == numbers
+
+    def test_none_of_its_exercises_is_solved_in_advance(self, path: Path) -> None:
+        said = [str(output.get("data", {}).get("text/plain", "")) for output in outputs(path)]
+        assert len([text for text in said if text.startswith("✗")]) == len(catalogue.of(path.stem[:2]))
+        assert not [text for text in said if text.startswith("✓")]
+
+    def test_its_links_lead_to_notebooks_that_are_there(self, path: Path) -> None:
+        for target in re.findall(r"\]\(([^)#]+\.ipynb)\)", prose(path)):
+            assert (FOLDER / target).is_file()
+
+
+class Tables(html.parser.HTMLParser):
+    """Rows and columns of the tables in a piece of HTML."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sizes: list[list[int]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag == "table":
+            self.sizes.append([0, 0])
+        elif tag == "tbody":
+            self.sizes[-1][0] = 0
+        elif tag == "tr":
+            self.sizes[-1][0] += 1
+        elif tag == "th":
+            self.sizes[-1][1] += 1
+
+
+def test_the_first_table_is_small() -> None:
+    pages = [
+        output.data["text/html"] for output in outputs(NOTEBOOKS[0]) if "text/html" in output.get("data", {})
+    ]
+    rows, columns = next(size for page in pages for size in Tables(page).sizes)
+    assert 1 <= rows <= 12
+    assert columns == 5
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic["about"][:40])
+def test_every_topic_has_its_section(topic: dict[str, Any]) -> None:
+    assert set(topic) <= {"about", "notebook", "section", "since"}
+    path = FOLDER / f"{topic['notebook']}.ipynb"
+    assert path.is_file(), f"there is no notebook {topic['notebook']}"
+    assert topic["section"] in headings(path)
+
+
+@every_notebook
+def test_every_section_is_there_for_a_topic(path: Path) -> None:
+    named = {topic["section"] for topic in TOPICS if topic["notebook"] == path.stem}
+    assert {heading for heading in headings(path) if heading != "A weird experiment"} == named
+
+
+def test_no_topic_is_told_twice() -> None:
+    assert len({topic["about"] for topic in TOPICS}) == len(TOPICS)
