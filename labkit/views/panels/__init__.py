@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from labkit.views.panels.card import Card, literal
 from labkit.views.panels.console import Console
+from labkit.views.panels.explorer import Explorer
 from labkit.views.panels.shell import interactive
 
-__all__ = ["Card", "Console", "interactive", "literal"]
+__all__ = ["Card", "Console", "Explorer", "interactive", "literal"]

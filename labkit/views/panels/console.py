@@ -24,7 +24,7 @@ from labkit.views.panels import look
 from labkit.views.panels.byhand import ByHand
 from labkit.views.panels.explain import explain
 from labkit.views.panels.saved import Saved
-from labkit.views.panels.shell import Panel, button, drawn, interactive, show, stack, words_of
+from labkit.views.panels.shell import Panel, button, drawn, interactive, note, show, stack, words_of
 from labkit.views.picture import Picture
 from labkit.views.rows import Row
 from labkit.views.states import diagram
@@ -125,30 +125,30 @@ class Console(Panel):
 
     def picture(self) -> Picture:
         rows, state = self._rows, self.hand.state(self._rows)
-        parts = [("", self._head(state)), *([("", look.exchanges(rows))] if rows else [])]
+        head = [self._where(state), self._reply_and_trouble(), self._legal(state)]
+        parts = [("", part) for part in head if str(part)]
+        parts += [("", look.exchanges(rows))] if rows else []
         if rows:
             parts += [("", self._ladder()), ("", self._diagram(state))]
         return stack(parts, "A connection typed by hand")
 
-    def _head(self, state: str | None) -> Picture:
-        """Where one sits, what was said last, and what may come now."""
-        here, trouble = self.hand.client.name, self.hand.trouble or self._saved.trouble
+    def _where(self, state: str | None) -> Picture:
+        here = f"At {self.hand.client.name}"
         if state is None:
-            where = f"At {here}; no connection."
-        else:
-            where = f"At {here}, connected to {self._server}, port {self._port}; state {state}."
+            return note(f"{here}; no connection.")
+        return note(f"{here}, connected to {self._server}, port {self._port}; state {state}.")
+
+    def _reply_and_trouble(self) -> Picture:
+        """What the server said last, and what went wrong."""
+        trouble = self.hand.trouble or self._saved.trouble
+        words = [look.said(self.hand.said)] if self.hand.said else []
+        words += [el("p", f"✗ {trouble}", class_="lk-trouble")] if trouble else []
+        text = "\n".join(filter(None, [self.hand.said, f"✗ {trouble}" if trouble else ""]))
+        return Picture(text, "The last reply", html=join([look.sheet(), *words]))
+
+    def _legal(self, state: str | None) -> Picture:
         may = [choice.verb for choice in self.hand.choices(state) if not choice.reason]
-        legal = f"May come now: {listing(may)}." if may else "Nothing may come now but a new connection."
-        lines = [where, *([f"✗ {trouble}"] if trouble else []), legal]
-        html = join(
-            [
-                look.sheet(),
-                *(el("p", line, class_="lk-trouble" if line[0] == "✗" else None) for line in lines),
-            ]
-        )
-        text = "\n".join(filter(None, [where, self.hand.said, *lines[1:]]))
-        reply = look.said(self.hand.said) if self.hand.said else None
-        return Picture(text, where, html=el("div", html, reply))
+        return note(f"May come now: {listing(may)}." if may else "Nothing may come now but a new connection.")
 
     def _ladder(self) -> Picture:
         number = self.hand.number
@@ -165,7 +165,7 @@ class Console(Panel):
 
         from labkit.views.panels.line import Line
 
-        wide = w.Layout(width="17em")
+        wide = w.Layout(width="auto", min_width="21em")
         self._host = w.Combobox(
             value=self._server, options=list(self.world.servers), description="Server", layout=wide,
             placeholder="a name or an address",
@@ -185,11 +185,11 @@ class Console(Panel):
         self._message = w.Textarea(
             description="Message", placeholder="Subject: …", rows=5, layout=w.Layout(width="auto")
         )
-        send = [
+        self._send = [
             button("Send as data", self._on_data, tip="after SMTP's DATA: dots stuffed, a dot behind it"),
             button("Send as literal", self._on_literal, tip="in IMAP, behind the line that is typed above"),
         ]
-        self._send = send
+        self._letter = w.VBox([self._message, w.HBox(self._send)])
         panes = w.Box([self._drawing, self._lit])
         panes.add_class("lk-panes")
         top = w.HBox(
@@ -204,8 +204,8 @@ class Console(Panel):
             layout=w.Layout(flex_flow="row wrap"),
         )  # fmt: skip
         box = w.VBox(
-            [w.HTML(look.sheet()), top, self._line, self._commands, self._reasons, self._reply, more,
-             self._extra, self._message, w.HBox(send), self._exchanges, panes]
+            [w.HTML(look.sheet()), top, self._line, self._commands, self._reasons, self._letter, self._reply,
+             more, self._extra, self._exchanges, panes]
         )  # fmt: skip
         self._box = box
         self._draw()
@@ -266,7 +266,9 @@ class Console(Panel):
         self._choose(state)
         self._send[0].disabled = not self.hand.awaits_letter
         self._send[1].disabled = self.hand.machine is not IMAP or not self.hand.is_open
-        show(self._reply, lambda: self._head(state))
+        needed = not all(made.disabled for made in self._send)
+        self._letter.layout.display = None if needed else "none"
+        show(self._reply, self._reply_and_trouble)
         if not self._rows:
             for area in (self._exchanges, self._drawing, self._lit):
                 area.value = ""
@@ -286,12 +288,13 @@ class Console(Panel):
             made = self._buttons[choice.verb]
             made.disabled = bool(choice.reason)
             made.tooltip = f"{choice.gist}: {choice.reason}" if choice.reason else choice.gist
-        not_now = [choice for choice in choices if choice.reason]
-        items = [el("li", el("code", choice.verb), f" {choice.reason}") for choice in not_now]
+        reasons = {choice.verb: choice.reason for choice in choices if choice.reason}
+        items = [el("li", el("code", verb), f" {reason}") for verb, reason in reasons.items()]
         why = el("details", el("summary", f"Why not the other {len(items)}?"), el("ul", *items))
-        if state is None or len({choice.reason for choice in not_now}) == 1:
-            why = el("p", f"Not now: {not_now[0].reason}." if not_now else "", class_="lk-note")
-        self._reasons.value = el("div", why if not_now else None, class_="lk")
+        if len(set(reasons.values())) == 1:
+            why = el("p", f"Not now: {next(iter(reasons.values()))}.", class_="lk-note")
+        where = el("p", str(self._where(state)), class_="lk-note")
+        self._reasons.value = el("div", where, why if reasons else None, class_="lk")
 
     def _fill(self, pressed: Any) -> None:
         state = self.hand.state(self._rows)

@@ -45,34 +45,37 @@ def table(
     )
 
 
-def exchanges(rows: Sequence[Row], *, chosen: int | None = None, last: int = 30) -> Picture:
-    """The last exchanges of a connection: command, reply, and the state before."""
+def exchanges(
+    rows: Sequence[Row],
+    *,
+    chosen: tuple[int, int] | None = None,
+    last: int = 30,
+    connections: bool = False,
+) -> Picture:
+    """The last exchanges: time, state before, command, reply; with the number of the connection if asked for.
+
+    `chosen` is a connection and an exchange.
+    """
     shown = rows[-last:]
     left_out = len(rows) - len(shown)
     note = f"{plural(left_out, 'exchange')} before these not shown" if left_out else ""
     headings = ("", "time", "state before", "command", "reply")
-    cells = [
-        (
-            (
-                str(row["exchange"]),
-                clock(row["time"], 3) if row.get("time") is not None else "",
-                row.get("state") or "",
-                command_of(row),
-                reply_of(row),
-            ),
-            f"lk-{row['outcome']}",
-            row["exchange"] == chosen,
-        )
-        for row in shown
-    ]
-    texts = [headings, *(texts for texts, _, _ in cells)]
+    lines = []
+    for row in shown:
+        key = (row["connection"], row["exchange"])
+        number = f"{key[0]}.{key[1]}" if connections else str(key[1])
+        mark = "▸ " if key == chosen else ""
+        when = clock(row["time"], 3) if row.get("time") is not None else ""
+        cells = (mark + number, when, row.get("state") or "", command_of(row), reply_of(row))
+        lines.append((cells, f"lk-{row['outcome']}", key == chosen))
+    texts = [headings, *(cells for cells, _, _ in lines)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     text = "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in texts
     )
-    text = "\n".join(filter(None, [text, note]))
-    return Picture(text, "The exchanges of this connection", html=table(headings, cells, "Exchanges", note))
+    html = table(headings, lines, "Exchanges", note)
+    return Picture("\n".join(filter(None, [text, note])), "Exchanges", html=html)
 
 
 def command_of(row: Row, width: int = WIDE) -> str:
