@@ -78,7 +78,7 @@ def read_hello(data: bytes | bytearray, ended: bool) -> Hello | None:
         if len(data) < at + 5 or len(data) < end <= at + 5 + LARGEST_RECORD:
             return Hello(len(data)) if ended else None
         if data[at] == ALERT and not message:
-            return Hello(end, alert=True)
+            return Hello(min(end, len(data)), alert=True)
         if data[at] != HANDSHAKE or size > LARGEST_RECORD:
             return Hello(min(end, len(data)))
         message, at = message + bytes(data[at + 5 : end]), end

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labkit.dissect.tls import Hello, read_hello
@@ -56,6 +56,7 @@ def test_an_alert() -> None:
 
 
 @given(st.binary(max_size=200), st.booleans())
+@example(b"\x15\x00\x00H\x01", False)  # an alert that says it is larger than any record
 def test_any_octets(data: bytes, ended: bool) -> None:
     found = read_hello(data, ended)
     assert found is None or 0 <= found.end <= len(data)
