@@ -8,7 +8,7 @@ and times become whole microseconds since the Unix epoch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,24 +28,36 @@ def rows_of(source: Any, table: str) -> list[Row]:
     return tables_of(source, table)[0]
 
 
-def tables_of(source: Any, *tables: str) -> list[list[Row]]:
-    """Several tables of one source; a source that is itself a table is the first, the others are empty."""
+def tables_of(source: Any, *tables: str, connections: Collection[int] | None = None) -> list[list[Row]]:
+    """Several tables of one source; a source that is itself a table is the first, the others are empty.
+
+    Of a large capture `connections` reads only the rows of those connections.
+    """
     if _is_table(source):
-        return [to_rows(source), *([] for _ in tables[1:])]
+        return [to_rows(source, connections), *([] for _ in tables[1:])]
     source = getattr(source, "capture", source)
-    return [to_rows(_table(source, name)) for name in tables]
+    return [to_rows(_table(source, name), connections) for name in tables]
 
 
-def to_rows(table: Any) -> list[Row]:
-    """One table as a list of rows."""
+def to_rows(table: Any, connections: Collection[int] | None = None) -> list[Row]:
+    """One table as a list of rows; of all connections, or of those named."""
     if hasattr(table, "columns") and hasattr(table, "to_dict"):
-        return _from_frame(table)
-    table = getattr(table, "columns", table)  # a table of the lab is its columns
+        kept = table if connections is None else table[table["connection"].isin(list(connections))]
+        return _from_frame(kept)
+    is_plain = hasattr(table, "schema")  # a table of the lab: its values are plain already
+    table = getattr(table, "columns", table)
     if isinstance(table, Mapping):
-        names = list(table)
-        return [_clean(zip(names, values, strict=True)) for values in zip(*table.values(), strict=True)]
+        names, columns = list(table), list(table.values())
+        if connections is not None and "connection" in table:
+            kept = [i for i, number in enumerate(table["connection"]) if number in connections]
+            columns = [[column[i] for i in kept] for column in columns]
+        values = zip(*columns, strict=True)
+        if is_plain:
+            return [dict(zip(names, row, strict=True)) for row in values]
+        return [_clean(zip(names, row, strict=True)) for row in values]
     if isinstance(table, Iterable) and not isinstance(table, str | bytes):
-        return [_clean(_items(row)) for row in table]
+        rows = (_clean(_items(row)) for row in table)
+        return [row for row in rows if connections is None or row.get("connection") in connections]
     raise LabError(
         f"this is no table of the lab: {type(table).__name__}; give a world, a capture or a DataFrame"
     )

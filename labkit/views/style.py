@@ -9,6 +9,7 @@ anything that a sign, a word or the kind of line does not say as well.
 from __future__ import annotations
 
 from labkit.views.markup import Markup
+from labkit.views.words import exchange_class
 
 SANS = "var(--jp-content-font-family, system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif)"
 MONO = "var(--jp-code-font-family, ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace)"
@@ -63,14 +64,40 @@ var(--lk-dim); }}
 .lk-svg .lk-life { stroke: var(--lk-rule); stroke-width: 1.5; }
 .lk-svg .lk-tls { fill: var(--lk-tls-soft); stroke: var(--lk-tls); stroke-width: 1; stroke-dasharray: 1 3; }
 .lk-svg text.lk-tls-word { fill: var(--lk-tls); font-weight: 600; font-size: 11.5px; }
+.lk-svg .lk-wait { stroke: var(--lk-client); stroke-width: 3; stroke-opacity: .45; }
+.lk-svg .lk-late { stroke: var(--lk-bad); stroke-opacity: .9; stroke-dasharray: 6 2; }
+.lk-svg text.lk-late-word { fill: var(--lk-bad); font-weight: 700; }
+.lk-svg .lk-flaw { fill: var(--lk-bad); font-weight: 700; }
+.lk-svg .lk-hit { fill: transparent; stroke: none; stroke-width: 1.5; }
+.lk-svg .lk-hit.lk-chosen { fill: var(--lk-client-soft); stroke: var(--lk-client); }
+.lk-svg .lk-gap { stroke: var(--lk-paper); stroke-width: 9; fill: none; }
 """,
     "states": """
-.lk-svg .lk-now { fill: var(--lk-client-soft); stroke: var(--lk-client); stroke-width: 3; }
 .lk-svg .lk-been { stroke: var(--lk-client); stroke-width: 1.6; }
+.lk-svg .lk-now { fill: var(--lk-client-soft); stroke: var(--lk-client); stroke-width: 3; }
 .lk-svg .lk-taken { stroke: var(--lk-client); stroke-width: 2.6; }
 .lk-svg .lk-coin { fill: var(--lk-client); } .lk-svg text.lk-coin-word { fill: var(--lk-paper);
 font-weight: 700;
 font-size: 10.5px; }
+""",
+    "moments": """
+.lk-svg .lk-part { stroke: var(--lk-client); stroke-width: 2.4; }
+.lk-svg .lk-floor { fill: none; stroke: var(--lk-rule); stroke-dasharray: 2 4; }
+""",
+    "matrix": f"""
+.lk .lk-matrix {{ overflow-x: auto; }}
+.lk .lk-matrix table {{ border-collapse: collapse; font: 12.5px/1.5 {MONO}; margin: 0; }}
+.lk .lk-matrix caption {{ text-align: left; font: 600 14px {SANS}; padding: 0 0 6px; color: var(--lk-ink); }}
+.lk .lk-matrix tbody tr:nth-child(n), .lk .lk-matrix tbody tr:hover {{ background: none; }}
+.lk .lk-matrix th, .lk .lk-matrix td {{ text-align: left; padding: 2px 14px 2px 8px; border: 0; white-space:
+nowrap;
+border-bottom: 1px solid var(--lk-rule); color: var(--lk-ink); max-width: none; }}
+.lk .lk-matrix thead th {{ font: 600 13px {SANS}; border-bottom: 2px solid var(--lk-rule); }}
+.lk .lk-matrix td.lk-leads {{ font-weight: 700; color: var(--lk-client); }}
+.lk .lk-matrix td.lk-stays, .lk .lk-matrix td.lk-not {{ color: var(--lk-dim); }}
+.lk .lk-matrix .lk-now-cell {{ background: var(--lk-client-soft); box-shadow: inset 2px 0 var(--lk-client),
+inset -2px 0 var(--lk-client); }}
+.lk-matrix .lk-legend, .lk-sum .lk-legend {{ color: var(--lk-dim); font-size: 12.5px; margin: 6px 0 0; }}
 """,
     "fold": f"""
 .lk details summary {{ cursor: pointer; color: var(--lk-dim); font-size: 12.5px; }}
@@ -78,30 +105,43 @@ font-size: 10.5px; }
 """,
     "bytes": f"""
 .lk-wire {{ overflow-x: auto; margin: 0; }}
-.lk .lk-wire table {{ border-collapse: collapse; font: 13px/1.5 {MONO}; margin: 0; border: 0; }}
+.lk .lk-wire table {{ border-collapse: collapse; font: 13px/1.55 {MONO}; margin: 0; border: 0; }}
 .lk .lk-wire tbody tr:nth-child(n), .lk .lk-wire tbody tr:hover {{ background: none; border: 0; }}
-.lk .lk-wire td, .lk .lk-wire th {{ padding: 1px 10px 1px 0; text-align: left; vertical-align: top; border: 0;
-white-space: pre; color: var(--lk-ink); max-width: none; height: 1.5em; }}
+.lk .lk-wire td, .lk .lk-wire th {{ padding: 1px 12px 1px 0; text-align: left; vertical-align: top; border: 0;
+white-space: pre; color: var(--lk-ink); max-width: none; height: 1.55em; }}
 .lk .lk-wire th {{ font-weight: 400; color: var(--lk-dim); font-size: 12px; }}
 .lk .lk-wire td.lk-off {{ color: var(--lk-dim); text-align: right; }}
-.lk .lk-wire td.lk-c {{ color: var(--lk-client); font-weight: 700; }}
-.lk .lk-wire td.lk-s {{ color: var(--lk-server); font-weight: 700; }}
+.lk .lk-wire td.lk-who {{ font-weight: 700; width: 1.4em; padding: 1px 6px 1px 9px;
+background: linear-gradient(currentColor, currentColor) 0 0 / 3px 100% no-repeat; }}
+.lk .lk-wire td.lk-c {{ color: var(--lk-client); }} .lk .lk-wire td.lk-s {{ color: var(--lk-server); }}
+.lk .lk-wire td.lk-f-first {{ background-position: 0 4px; }}
+.lk .lk-wire td.lk-f-last {{ background-size: 3px calc(100% - 4px); }}
+.lk .lk-wire td.lk-f-only {{ background-position: 0 4px; background-size: 3px calc(100% - 8px); }}
+.lk .lk-wire td.lk-who + td {{ padding-left: 8px; }}
 .lk .lk-wire tr.lk-first > * {{ border-top: 1px solid var(--lk-rule); }}
+.lk .lk-wire tr.lk-chosen > td {{ background-color: var(--lk-client-soft); }}
+.lk .lk-wire tr.lk-chosen > td.lk-off:nth-child(2) {{ font-weight: 700; }}
+.lk .lk-wire .lk-eol {{ color: var(--lk-dim); font-style: italic; }}
+.lk .lk-wire td.lk-caret {{ color: var(--lk-bad); white-space: pre-wrap; max-width: 100ch; }}
 .lk-b-verb {{ font-weight: 700; color: var(--lk-client); }}
 .lk-b-argument {{ text-decoration: underline; text-decoration-color: var(--lk-client);
 text-underline-offset: 3px; }}
-.lk-b-code {{ font-weight: 700; color: var(--lk-server); border: 1px solid; border-radius: 3px; padding: 0
-2px; }}
+.lk-b-code {{ font-weight: 700; color: var(--lk-server); box-shadow: 0 0 0 1.5px var(--lk-server);
+border-radius: 2px; }}
+.lk-b-detail {{ color: var(--lk-server); font-weight: 600; border-bottom: 2px solid; }}
 .lk-b-text {{ text-decoration: underline dotted; text-decoration-color: var(--lk-server);
 text-underline-offset: 3px; }}
 .lk-b-tag {{ font-style: italic; color: var(--lk-tls); }}
+.lk-b-literal {{ color: var(--lk-warn); font-weight: 600; border-bottom: 2px dashed; }}
 .lk-b-data {{ background: var(--lk-band); }}
+.lk-b-dot {{ background: var(--lk-warn-soft); color: var(--lk-warn); font-weight: 700; box-shadow: 0 0 0 1.5px
+var(--lk-warn); border-radius: 2px; }}
 .lk-b-ending {{ font: 9.5px {SANS}; letter-spacing: .04em; color: var(--lk-dim); border: 1px solid
 var(--lk-rule);
 border-radius: 3px; padding: 0 2px; margin-left: 2px; vertical-align: 1px; }}
 .lk-b-ending.lk-odd {{ color: var(--lk-bad); border-color: var(--lk-bad); font-weight: 700; }}
 .lk-legend {{ color: var(--lk-dim); font-size: 12.5px; margin: 6px 0 0; }} .lk-legend span {{ font-size:
-inherit; }}
+inherit; margin-right: 4px; }}
 """,
     "card": f"""
 .lk-card {{ border: 1px solid var(--lk-rule); border-left: 5px solid var(--lk-client); border-radius: 6px;
@@ -114,7 +154,8 @@ var(--lk-bad); }}
 .lk-card code, .lk-card pre {{ font: 12.5px/1.45 {MONO}; background: var(--lk-band); color: var(--lk-ink);
 border-radius: 3px; padding: 0 3px; }} .lk-card pre {{ padding: 8px 10px; overflow-x: auto; }}
 .lk-card details {{ margin: 4px 0; }} .lk-card summary {{ cursor: pointer; color: var(--lk-client); }}
-.lk-card ol, .lk-card ul {{ margin: 6px 0; padding-left: 28px; }} .lk-card dt {{ font-weight: 600; }} .lk-card dd p {{ margin: 0 0 6px; }}
+.lk-card ol, .lk-card ul {{ margin: 6px 0; padding-left: 28px; }}
+.lk-card dt {{ font-weight: 600; }} .lk-card dd p {{ margin: 0 0 6px; }}
 .lk-yes .lk-head {{ color: var(--lk-server); }} .lk-no .lk-head {{ color: var(--lk-bad); }}
 """,
     "page": "body { margin: 16px; background: #fff; } "
@@ -125,6 +166,16 @@ border-radius: 3px; padding: 0 3px; }} .lk-card pre {{ padding: 8px 10px; overfl
 def css(*parts: str) -> str:
     """The base and the named parts as one text; line breaks inside a rule are gone."""
     return " ".join((_BASE + "".join(_PARTS[part] for part in parts)).split())
+
+
+def chosen(connection: int, exchange: int) -> Markup:
+    """A style element that makes one exchange stand out in all views of the page it is put into."""
+    name = exchange_class(connection, exchange)
+    return Markup(
+        f"<style>.lk .lk-wire tr.{name} > td {{ background-color: var(--lk-client-soft); }} "
+        f".lk .lk-wire tr.{name} > td.lk-off {{ font-weight: 700; }} "
+        f".lk-svg .{name} .lk-hit {{ stroke: var(--lk-client); fill: var(--lk-client-soft); }}</style>"
+    )
 
 
 def sheet(*parts: str) -> Markup:

@@ -69,6 +69,14 @@ def listing(words: Iterable[str], last: str = "and") -> str:
     return f" {last} ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
+def exchange_class(connection: int, exchange: int) -> str:
+    """The class that every view gives to what it shows of an exchange: a selection finds it in all of them.
+
+    No id: several views of one page show the same exchange, and an id may stand there only once.
+    """
+    return f"lk-x-{connection}-{exchange}"
+
+
 def protocol_name(protocol: str | None) -> str:
     """The protocol as it is written in prose."""
     return (protocol or "unknown protocol").upper() if protocol else "unknown protocol"
