@@ -9,6 +9,7 @@ ends come from the table of look-ups.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from labkit.views.rows import Row
 
@@ -29,6 +30,16 @@ _PARTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Device:
+    name: str
+    role: str | None
+
+    @property
+    def title(self) -> str:
+        return self.role or self.name
+
+
 def ends_of(connections: Iterable[Row], lookups: Iterable[Row] = ()) -> dict[int, Row]:
     """The rows of connections by number, DNS among them; names are never None, roles only where unknown."""
     named = [_named(row) for row in connections]
@@ -36,6 +47,26 @@ def ends_of(connections: Iterable[Row], lookups: Iterable[Row] = ()) -> dict[int
     named += [_question(row) for row in lookups if row["connection"] not in known]
     roles = _roles(named)
     return {row["connection"]: {**row, **_told(row, roles)} for row in named}
+
+
+def devices_of(ends: Iterable[Row]) -> list[Device]:
+    """The devices at these ends in the order in which a message meets them, a name server beside who asks."""
+    found: dict[str, Device] = {}
+    askers: dict[str, str] = {}
+    for row in ends:
+        client, server = row["client_name"], row["server_name"]
+        for side, name in zip(SIDES, (client, server), strict=True):
+            found.setdefault(name, Device(name, row.get(f"{side}_role")))
+        if row.get("protocol") == "dns":
+            askers.setdefault(server, client)
+    order = sorted((name for name in found if name not in askers), key=lambda name: _rank(found[name].role))
+    for server, client in askers.items():
+        order.insert(order.index(client) + 1 if client in order else 0, server)
+    return [found[name] for name in order]
+
+
+def _rank(role: str | None) -> int:
+    return ROLES.index(role) if role in ROLES else len(ROLES)
 
 
 def _named(row: Row) -> Row:

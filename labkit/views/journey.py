@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.views.ends import ROLES, ends_of
+from labkit.views.ends import Device, devices_of, ends_of
 from labkit.views.markup import Markup, el, join
 from labkit.views.picture import Picture
 from labkit.views.rows import Row, tables_of
@@ -38,12 +38,6 @@ STEPS = {
 
 
 @dataclass(slots=True)
-class Device:
-    name: str
-    role: str | None
-
-
-@dataclass(slots=True)
 class Leg:
     """Positions of devices; `number` says in which order the legs were first used."""
 
@@ -56,8 +50,21 @@ class Leg:
     messages: list[Row] = field(default_factory=list)
 
 
-def journey(source: Any, *, trace: str | None = None, title: str = "The way of the mail") -> Picture:
-    """The devices and legs of a world or a capture; `trace` (a trace_id) follows one message alone."""
+def journey(
+    source: Any,
+    *,
+    trace: str | None = None,
+    title: str = "The way of the mail",
+    moment: int | None = None,
+) -> Picture:
+    """The devices and legs of a world or a capture; `trace` (a trace_id) follows one message alone.
+
+    `moment` is the journey as it stands at that one of its steps (see moments.py), negative from the last.
+    """
+    if moment is not None:
+        from labkit.views.moments import moments, still
+
+        return still(moments(source, trace=trace), moment)
     connections, messages, lookups = tables_of(source, "connections", "messages", "lookups")
     if trace is not None:
         messages = [row for row in messages if row.get("trace_id") == trace]
@@ -68,18 +75,12 @@ def journey(source: Any, *, trace: str | None = None, title: str = "The way of t
 
 
 def _legs(connections: Sequence[Row], messages: Sequence[Row]) -> tuple[list[Device], list[Leg]]:
-    found: dict[str, Device] = {}
+    devices = devices_of(connections)
     uses: dict[tuple[str, str, str, str], list[Row]] = {}
     for row in sorted(connections, key=lambda row: row["connection"]):
-        client, server = row["client_name"], row["server_name"]
-        for side, name in (("client", client), ("server", server)):
-            found.setdefault(name, Device(name, row[f"{side}_role"]))
-        uses.setdefault((client, server, _protocol_words(row), _port_words(row)), []).append(row)
-    asked = {server: client for (client, server, words, _) in uses if words.startswith("DNS")}
-    order = sorted((n for n in found if n not in asked), key=lambda n: _rank(found[n].role))
-    for server, client in asked.items():
-        order.insert(order.index(client) + 1 if client in order else 0, server)
-    place = {name: position for position, name in enumerate(order)}
+        use = (row["client_name"], row["server_name"], protocol_words(row), port_words(row))
+        uses.setdefault(use, []).append(row)
+    place = {device.name: position for position, device in enumerate(devices)}
     crossed: dict[int, list[Row]] = {}
     for row in messages:
         crossed.setdefault(row["connection"], []).append(row)
@@ -90,19 +91,17 @@ def _legs(connections: Sequence[Row], messages: Sequence[Row]) -> tuple[list[Dev
         )
         leg.messages = [message for number in leg.connections for message in crossed.get(number, [])]
         legs.append(leg)
-    return [found[name] for name in order], legs
+    return devices, legs
 
 
-def _rank(role: str | None) -> int:
-    return ROLES.index(role) if role in ROLES else len(ROLES)
-
-
-def _protocol_words(row: Row) -> str:
+def protocol_words(row: Row) -> str:
+    """`SMTP submission`."""
     step = "look-up" if row["protocol"] == "dns" else STEPS.get(row.get("step"), row.get("step"))
     return " ".join(filter(None, [protocol_name(row["protocol"]), step]))
 
 
-def _port_words(row: Row) -> str:
+def port_words(row: Row) -> str:
+    """`port 587, STARTTLS`."""
     tls = {"implicit": ", TLS", "STARTTLS": ", STARTTLS"}.get(row.get("tls") or "", "")
     return f"port {row['server_port']}{tls}"
 
@@ -202,7 +201,7 @@ def _leg(leg: Leg, xs: list[int], y: int) -> Markup:
     ]
     if any(row["outcome"] == "ok" for row in leg.messages):
         retrieved = any(row["direction"] == "retrieved" for row in leg.messages)
-        letters.append(_envelope((x1 + way * 30 if retrieved else x2 - way * 36) - 11, line - 7))
+        letters.append(envelope((x1 + way * 30 if retrieved else x2 - way * 36) - 11, line - 7))
     return el(
         "g",
         el(
@@ -235,7 +234,8 @@ def _crossings(leg: Leg) -> str:
     return ", ".join(said) + more
 
 
-def _envelope(x: float, y: float) -> Markup:
+def envelope(x: float, y: float) -> Markup:
+    """A letter, 22 by 14."""
     return join(
         [
             el("rect", class_="lk-box", x=x, y=y, width=22, height=14, rx=2, style="stroke:currentColor"),

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from labkit.views.ladder import ladder
 
@@ -11,7 +12,12 @@ from labkit.views.ladder import ladder
 def said(text: str) -> list[str]:
     """The labels of the steps, from the text twin, without lines and times."""
     steps = [line for line in text.splitlines() if "│" in line]
-    return [re.sub(r"│|<?[─═╌·]{2,}>?|\bTLS$", "", line[12:]).strip() for line in steps]
+    return [re.sub(r"│[^│]*$|│|<?[─═╌·✂]{2,}>?", "", line[12:]).strip() for line in steps]
+
+
+def notes(text: str) -> list[str]:
+    """What stands at the right of the steps."""
+    return [line.rpartition("│")[2].strip() for line in text.splitlines() if "│" in line]
 
 
 def test_a_submission_from_top_to_bottom(journey_rows: dict[str, Any]) -> None:
@@ -47,13 +53,87 @@ def test_pipelined_commands_stand_above_their_replies(journey_rows: dict[str, An
         "… 354 go on",
         "message, 812 octets, then .",
         "no reply arrived",
+        "the connection is cut",
     ]
+
+
+def test_commands_in_flight_together_are_counted_and_have_bars_beside_each_other(
+    journey_rows: dict[str, Any],
+) -> None:
+    picture = ladder(journey_rows, connection=2)
+    assert notes(str(picture))[4:10] == ["", "2 in flight", "3 in flight", *["after 100 ms"] * 3]
+    bars = re.findall(r'class="lk-wait[^"]*" x1="(\d+)"', picture.svg or "")
+    assert len(set(bars[1:4])) == 3
 
 
 def test_a_reply_that_never_came_is_said(journey_rows: dict[str, Any]) -> None:
     picture = ladder(journey_rows, connection=2)
-    assert said(str(picture))[-1] == "no reply arrived"
+    assert said(str(picture))[-2:] == ["no reply arrived", "the connection is cut"]
     assert "no reply arrived" in (picture.svg or "")
+    assert "✂ the connection is cut" in (picture.svg or "")
+
+
+def test_a_connection_without_a_word_is_said(journey_rows: dict[str, Any]) -> None:
+    for ended, words in (("timeout", "nobody answers"), ("reset", "the connection is refused")):
+        end = journey_rows["connections"][1] | {"connection": 9, "ended": ended, "exchanges": 0}
+        picture = ladder(journey_rows | {"exchanges": [], "connections": [end], "lookups": []})
+        assert said(str(picture)) == ["connection 9: SMTP relay, port 25", words]
+        assert words in (picture.svg or "")
+
+
+def test_a_late_reply_is_marked_by_a_word(submission: list[dict[str, Any]]) -> None:
+    late = submission[5] | {"latency_s": 9.0, "replied_at": submission[5]["sent_at"] + 9_000_000}
+    picture = ladder([*submission[:5], late, *submission[6:]])
+    assert "late, after 9 s" in str(picture)
+    assert "⏱ 9 s" in (picture.svg or "")
+
+
+def test_flaws_are_named_with_their_meaning(submission: list[dict[str, Any]]) -> None:
+    flaw = {"connection": 0, "exchange": 5, "flaw": "bare-lf", "meaning": "no CRLF", "rfc": "RFC 5321 2.3.8"}
+    picture = ladder({"exchanges": submission, "flaws": [flaw]})
+    assert "MAIL FROM:<alice@example.org>  ⚠ bare-lf" in said(str(picture))
+    assert "⚠ bare-lf: no CRLF (RFC 5321 2.3.8)" in (picture.svg or "")
+
+
+def heights(svg: str, exchange: int) -> list[float]:
+    """Where the arrows of one exchange begin and end."""
+    group = re.findall(rf'<g class="[^"]*lk-x-0-{exchange}(?: [^"]*)?">.*?</g>', svg)
+    found = (re.search(r'<line class="lk-stroke[^"]*" x1="[^"]*" y1="([^"]*)" x2="[^"]*" y2="([^"]*)"', g)
+             for g in group)  # fmt: skip
+    return [float(value) for match in found if match for value in match.groups()]
+
+
+def test_to_scale_arrows_fall_as_far_as_they_take_long() -> None:
+    start = 1_767_603_600_000_000
+    rows = [
+        {"connection": 0, "exchange": n, "protocol": "smtp", "verb": "NOOP", "outcome": "ok", "status": "250",
+         "time": start + at, "sent_at": start + at, "first_reply_at": start + at + wait,
+         "replied_at": start + at + wait, "latency_s": wait / 1e6}
+        for n, at, wait in ((1, 0, 40_000), (2, 40_000, 120_000), (3, 160_000, 40_000))
+    ]  # fmt: skip
+    quick, slow, last = (heights(ladder(rows, scale="time").svg or "", n) for n in (1, 2, 3))
+    fall = quick[1] - quick[0]
+    assert fall > 40
+    assert slow[0] == pytest.approx(quick[3], abs=8)  # sent when the reply before it had come
+    assert slow[3] - slow[0] == pytest.approx(6 * fall, rel=0.1)  # 120 ms against 20 ms one way
+    assert last[3] - last[0] == pytest.approx(2 * fall, rel=0.1)
+    compact = [heights(ladder(rows).svg or "", n) for n in (1, 2, 3)]
+    assert len({round(values[3] - values[0], 2) for values in compact}) == 1
+    assert "To scale: an empty line is 20 ms" in str(ladder(rows, scale="time"))
+    assert "20 ms" in (ladder(rows, scale="time").svg or "")  # the ruler
+
+
+def test_to_scale_a_long_silence_is_a_break(journey_rows: dict[str, Any]) -> None:
+    svg = ladder(journey_rows, scale="time").svg or ""
+    assert "⋮ 15 min" in svg
+    assert float(re.search(r'viewBox="0 0 \d+ (\d+)"', svg)[1]) < 6000  # type: ignore[index]
+
+
+def test_what_is_selected_stands_out_in_both_forms(submission: list[dict[str, Any]]) -> None:
+    picture = ladder(submission, selected=(0, 5))
+    assert (picture.svg or "").count('class="lk-hit lk-chosen"') == 2  # the command and its reply
+    chosen = [line for line in str(picture).splitlines() if "▸" in line]
+    assert ["MAIL FROM" in chosen[0], "250 2.1.0 ok" in chosen[1], len(chosen)] == [True, True, 2]
 
 
 def test_silence_is_said_in_words(journey_rows: dict[str, Any]) -> None:
@@ -76,7 +156,7 @@ def test_tls_is_shaded_and_named(journey_rows: dict[str, Any]) -> None:
     picture = ladder(journey_rows, connection=0)
     assert (picture.svg or "").count('class="lk-tls"') == 1
     lines = str(picture).splitlines()
-    assert [line.endswith("TLS") for line in lines if "EHLO" in line] == [False, True]
+    assert [line.endswith("│ TLS") for line in lines if "EHLO" in line] == [False, True]
 
 
 def test_one_device_talking_to_itself_has_two_lines(submission: list[dict[str, Any]]) -> None:
