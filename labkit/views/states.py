@@ -18,7 +18,7 @@ from typing import Any
 
 from labkit.states.machine import Machine, Status
 from labkit.views.picture import Picture
-from labkit.views.rows import Row, rows_of
+from labkit.views.rows import Row, tables_of
 from labkit.views.states_draw import draw
 from labkit.views.words import listing, plural, protocol_name, visible
 
@@ -79,15 +79,20 @@ def diagram(
     `connection` picks one (else the first of the machine's protocol); `current` says where it
     is now, when no path tells.
     """
-    rows = [row for row in rows_of(source, "exchanges") if row["protocol"] == machine.protocol]
-    if connection is None and rows:
-        connection = rows[0]["connection"]
-    moves = path(machine, [row for row in rows if row["connection"] == connection])
+    moves = path_of(machine, source, connection)
     now = moves[-1].target if moves else None
     if current is not None:
-        now = _name(current)
+        now = state_name(current)
     drawing = _drawing(machine, moves, now)
     return Picture(_write(machine, moves, now), drawing.alt, svg=draw(drawing))
+
+
+def path_of(machine: Machine[Any], source: Any, connection: int | None) -> list[Move]:
+    """The path of a connection of this source, the first of the machine's protocol when not named."""
+    wanted = None if connection is None else {connection}
+    (rows,) = tables_of(source, "exchanges", connections=wanted)
+    rows = [row for row in rows if row["protocol"] == machine.protocol]
+    return path(machine, [row for row in rows if row["connection"] == rows[0]["connection"]])
 
 
 def path(machine: Machine[Any], rows: Sequence[Row]) -> list[Move]:
@@ -99,7 +104,7 @@ def path(machine: Machine[Any], rows: Sequence[Row]) -> list[Move]:
     commands = [row for row in rows if row.get("verb") is not None and row["verb"] != "TLS"]
     moves = []
     for row, following in zip_longest(commands, commands[1:]):
-        before = row.get("state") or _name(machine.start)
+        before = row.get("state") or state_name(machine.start)
         after = following.get("state") if following else None
         if after is None or (following and following.get("pipelined")):
             after = _step(machine, before, row)
@@ -111,16 +116,16 @@ def _step(machine: Machine[Any], before: str, row: Row) -> str:
     status: Status = row.get("status")
     if machine.protocol == "smtp" and row.get("code") is not None:
         status = row["code"] // 100
-    state = next((state for state in machine.table if _name(state) == before), None)
+    state = next((state for state in machine.table if state_name(state) == before), None)
     after = machine.step(state, row["verb"], status) if state is not None else None
-    return before if after is None else _name(after)
+    return before if after is None else state_name(after)
 
 
 def _drawing(machine: Machine[Any], moves: Sequence[Move], now: str | None) -> Drawing:
-    names = [_name(state) for state in machine.table]
+    names = [state_name(state) for state in machine.table]
     steps: Steps = {}
     for state, verb, status, after in machine.edges():
-        steps.setdefault((_name(state), _name(after)), {}).setdefault(verb, []).append(status)
+        steps.setdefault((state_name(state), state_name(after)), {}).setdefault(verb, []).append(status)
     taken: dict[tuple[str, str], list[Move]] = {}
     for move in moves:
         taken.setdefault((move.source, move.target), []).append(move)
@@ -174,12 +179,13 @@ def _label(verbs: dict[str, list[Status]], protocol: str) -> str:
     return ", ".join(plain + rest)
 
 
-def _name(state: Enum | str) -> str:
+def state_name(state: Enum | str) -> str:
+    """A state as the tables write it."""
     return str(state.value) if isinstance(state, Enum) else state
 
 
 def _write(machine: Machine[Any], moves: Sequence[Move], now: str | None) -> str:
-    names = [_name(state) for state in machine.table]
+    names = [state_name(state) for state in machine.table]
     width = max(map(len, names), default=0)
     lines = [
         f"{protocol_name(machine.protocol)}: the states of a connection" + (f"; now {now}" if now else "")
@@ -188,7 +194,7 @@ def _write(machine: Machine[Any], moves: Sequence[Move], now: str | None) -> str
         steps: dict[str, dict[str, list[Status]]] = {}
         for (verb, status), after in machine.table[state].items():
             if after is not state or status in SUCCESS:
-                steps.setdefault(_name(after), {}).setdefault(verb, []).append(status)
+                steps.setdefault(state_name(after), {}).setdefault(verb, []).append(status)
         marker = ">" if name == now else " "
         said = [
             f"{'stays' if to == name else '→ ' + to}: {_label(verbs, machine.protocol)}"
