@@ -53,6 +53,13 @@ def test_a_letter_is_returned_after_five_days_of_trying() -> None:
     assert all(5.0 <= (letter.returned - letter.sent) / 86.4e9 < 5.1 for letter in returned)
 
 
+def test_the_first_letter_misses_bob_by_two_minutes() -> None:
+    """As notebook 01 tells it."""
+    rows = played("smtp").capture.connections.query("step == 'relay' and ended == 'timeout'")
+    tried = set(rows.start.dt.strftime("%a %H:%M"))
+    assert {"Mon 18:34", "Mon 22:35", "Tue 18:40", "Fri 18:58"} <= tried
+
+
 def test_pop3_empties_the_mailbox_and_imap_leaves_it() -> None:
     kept = {way: len(played(way).servers["mail.example.org"].read("bob@example.org")) for way in WAYS[1:]}
     assert kept == {"pop3": 0, "imap": len(letters())}
