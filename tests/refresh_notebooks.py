@@ -63,7 +63,10 @@ def main(names: list[str]) -> int:
                 print(f"{path.name}: {'changed' if refresh(path) else 'as it was'}")
             except CellExecutionError as error:
                 failed += 1
-                print(f"{path.name}: a cell failed, nothing written\n{error}", file=sys.stderr)
+                print(
+                    f"{path.name}: a cell failed ({error.ename}: {error.evalue}), nothing written",
+                    file=sys.stderr,
+                )
     return 1 if failed else 0
 
 
