@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
-from labkit.capture.tape import Tape
+from labkit.capture.tape import Flow, Tape
 from labkit.dissect.dissector import Dissection
 from labkit.dissect.exchange import Exchange
 from labkit.errors import LabError
@@ -113,24 +113,30 @@ def _read_parquet(path: Where) -> pd.DataFrame:
 def follow(tap: Tap, show: Callable[[Exchange], None]) -> Callable[[], None]:
     """Call `show` with each exchange of a live tap once it is whole; returns the call that ends it.
 
-    `show` is called in the network's own thread.  The last call brings what is still on the way.
+    It begins with those that are there already.  `show` is called in the network's own thread.  The
+    last call brings what is still on the way.
     """
     tape = Tape.from_tap(tap)
     talks: dict[int, tuple[Dissection, Talk]] = {}
     turn = threading.RLock()
 
+    def dissect(flows: list[Flow]) -> None:
+        for flow in flows:
+            if flow.number not in talks:
+                talks[flow.number] = Dissection(flow), Talk(flow, None, [], None)
+            _advance(*talks[flow.number], show)
+
     def look(_: object = None) -> None:
         with turn:
-            for flow in tape.follow():
-                if flow.number not in talks:
-                    talks[flow.number] = Dissection(flow), Talk(flow, None, [], None)
-                _advance(*talks[flow.number], show)
+            dissect(tape.follow())
 
     def stop() -> None:
         end()
         look()
 
-    end = tap.watch(look)
+    with turn:
+        end = tap.watch(look)
+        dissect(tape.flows)
     look()
     return stop
 
