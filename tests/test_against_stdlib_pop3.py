@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import poplib
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from labkit.clients.dialogue import Dialogue, DialogueSession
 from labkit.clients.pop3 import Refused, retrieve_all
+from labkit.grammar import sasl
 from labkit.net import sockets
 from labkit.net.driver import converse, session_protocol
 from labkit.net.loopback import LoopbackNetwork
@@ -26,6 +28,9 @@ MAIL = [
     b"Subject: two\r\n\r\nhello\r\n",
     b"Subject: three\r\n\r\n" + LINES + b"its last line has no end",
 ]
+
+
+LOGINS = [{"mechanism": name} for name in ("APOP", *sasl.MECHANISMS)]
 
 
 class House:
@@ -91,7 +96,7 @@ def house(request: pytest.FixtureRequest) -> Iterator[House]:
 
 def test_a_session(house: House) -> None:
     pop = house.poplib()
-    assert pop.getwelcome() == b"+OK POP3 server ready"
+    assert re.fullmatch(rb"\+OK POP3 server ready <\S+@pop.example.org>", pop.getwelcome())
     pop.user("mrose")
     pop.pass_("secret")
     assert pop.stat() == (3, sum(map(len, MAIL)))
@@ -110,6 +115,31 @@ def test_a_session(house: House) -> None:
     pop.noop()
     assert pop.quit() == b"+OK pop.example.org POP3 server signing off (2 messages left)"
     assert [message.data for message in house.mrose.inbox] == [MAIL[0], MAIL[2]]
+
+
+def test_apop(house: House) -> None:
+    pop = house.poplib()
+    with pytest.raises(poplib.error_proto, match=r"-ERR \[AUTH\]"):
+        pop.apop("mrose", "wrong")
+    pop.apop("mrose", "secret")
+    assert pop.stat()[0] == 3
+    pop.quit()
+
+
+def test_utf8(house: House) -> None:
+    house.mrose.inbox.append("Subject: grüße\r\n\r\n".encode())
+    pop = house.poplib()
+    pop.user("mrose")
+    pop.pass_("secret")
+    with pytest.raises(poplib.error_proto, match=r"-ERR \[UTF8\]"):
+        pop.retr(4)
+    pop.quit()
+    pop = house.poplib()
+    pop.utf8()
+    pop.user("mrose")
+    pop.pass_("secret")
+    assert pop.retr(4)[1][0] == "Subject: grüße".encode()
+    pop.quit()
 
 
 def test_a_wrong_password_and_the_lock(house: House) -> None:
@@ -161,7 +191,9 @@ def test_tls(house: House, implicit: bool) -> None:
     pop.quit()
 
 
-@pytest.mark.parametrize("options", [{}, {"pipelined": True}, {"starttls": NAME, "mechanism": "PLAIN"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"pipelined": True}, {"starttls": NAME, "mechanism": "PLAIN"}, *LOGINS]
+)
 def test_our_own_client_sees_the_same(house: House, options: dict) -> None:
     messages = house.converse(retrieve_all("mrose", "secret", delete=True, uidl=True, **options))
     # What crosses the wire ends with CRLF, whatever was stored (RFC 1939 3).

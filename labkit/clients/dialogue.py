@@ -9,6 +9,8 @@ a test (`play`), the simulated network or a real server.  A tuple of commands is
 
 from __future__ import annotations
 
+import secrets
+import string
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -56,6 +58,15 @@ class Command(Protocol):
 
 Dialogue = Generator[Any, Any, T]
 """Yields Command | tuple[Command, ...] | StartTLS, receives Reply | tuple[Reply, ...] | None."""
+
+
+Token = Callable[[int], str]
+"""Gives so many characters that nobody can foresee; a world's come from its seed."""
+
+
+def fresh(length: int) -> str:
+    """A token of the operating system's randomness."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
 
 
 class Disconnected(LabError):

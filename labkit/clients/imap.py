@@ -19,13 +19,12 @@ sent once the server has said "+".  So a command with a literal cannot be pipeli
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from typing import Literal
 
-from labkit.clients.dialogue import Dialogue
+from labkit.clients.dialogue import Dialogue, Token, fresh
 from labkit.clients.imap_replies import GREETING, Command, Refused, Reply, ask
 from labkit.grammar import imap, sasl
 from labkit.grammar.imap_data import FlagChange, SequenceSet
@@ -99,9 +98,14 @@ class Client:
         """LOGIN: the password crosses the wire as it is."""
         return (yield from ask(self.command("LOGIN", user, password)))
 
-    def authenticate(self, mechanism: str, user: str, password: str) -> Dialogue[Reply]:
-        """AUTHENTICATE; raises LabError for a mechanism that labkit does not know."""
-        responses = sasl.client(mechanism, user, password)
+    def authenticate(
+        self, mechanism: str, user: str, password: str, *, token: Token = fresh
+    ) -> Dialogue[Reply]:
+        """AUTHENTICATE; raises LabError for a mechanism that labkit does not know.
+
+        For OAUTHBEARER and XOAUTH2 the password is the access token; a client's nonce comes from `token`.
+        """
+        responses = sasl.client(mechanism, user, password, token)
         response = next(responses)
         tag = next(self._tags)
         line = f"{tag} AUTHENTICATE {mechanism}".encode()
@@ -109,10 +113,10 @@ class Client:
             command = Command(tag, "AUTHENTICATE", (line + b"\r\n",), "continued")
             reply = yield from ask(command)
             if reply.status != "+":
+                sasl.granted(responses)
                 return reply
             if response is None:
-                with suppress(StopIteration):  # the mechanism has nothing left to say
-                    response = responses.send(sasl.read_challenge(reply.text.encode()))
+                response = sasl.answer(responses, sasl.read_challenge(reply.text.encode()))
             line = sasl.CANCEL if response is None else sasl.write(response)
             response = None
 
@@ -216,6 +220,7 @@ def retrieve_all(
     delete: bool = False,
     mechanism: str | None = None,
     starttls: str | None = None,
+    token: Token = fresh,
 ) -> Dialogue[list[Retrieved]]:
     """A whole session, from the greeting to LOGOUT: fetch every message of a mailbox.
 
@@ -223,7 +228,7 @@ def retrieve_all(
     instead of LOGIN; `delete` then expunges what was fetched.
     """
     client = Client()
-    yield from _log_in(client, user, password, mechanism, starttls)
+    yield from _log_in(client, user, password, mechanism, starttls, token)
     yield from client.select(mailbox, read_only=peek and not delete)
     messages = yield from fetch_all(client, peek=peek)
     if delete and messages:
@@ -242,10 +247,11 @@ def append(
     flags: Iterable[str] = ("\\Seen",),
     mechanism: str | None = None,
     starttls: str | None = None,
+    token: Token = fresh,
 ) -> Dialogue[Reply]:
     """A whole session: put a message into a mailbox, which is created if it is not there."""
     client = Client()
-    yield from _log_in(client, user, password, mechanism, starttls)
+    yield from _log_in(client, user, password, mechanism, starttls, token)
     flags = tuple(flags)
     try:
         reply = yield from client.append(mailbox, message, flags)
@@ -259,7 +265,7 @@ def append(
 
 
 def _log_in(
-    client: Client, user: str, password: str, mechanism: str | None, starttls: str | None
+    client: Client, user: str, password: str, mechanism: str | None, starttls: str | None, token: Token
 ) -> Dialogue[None]:
     yield from client.greeting()
     if starttls is not None:
@@ -267,4 +273,4 @@ def _log_in(
     if mechanism is None:
         yield from client.login(user, password)
     else:
-        yield from client.authenticate(mechanism, user, password)
+        yield from client.authenticate(mechanism, user, password, token=token)

@@ -1,7 +1,8 @@
-"""POP3 clients as dialogues: each reads from top to bottom (RFC 1939, 2449, 2595, 5034).
+"""POP3 clients as dialogues: each reads from top to bottom (RFC 1939, 2449, 2595, 5034, 6856).
 
 See `labkit.clients.dialogue`.  The small ones (`greeting`, `login`, `list_messages`, `retrieve`)
-are the parts of the large one, `retrieve_all`; each begins where the one before it ended::
+are the parts of the large ones, `retrieve_all` and `fetch_new`; each begins where the one before
+it ended::
 
     def my_client() -> Dialogue[None]:
         yield from greeting()
@@ -15,10 +16,11 @@ dot-stuffed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from labkit.clients.dialogue import Dialogue
+from labkit.clients.dialogue import Dialogue, Token, fresh
 from labkit.errors import LabError
 from labkit.grammar import pop3, sasl
 from labkit.grammar.framing import CRLF, Buffer, dot_unstuff
@@ -29,6 +31,8 @@ LINE_LIMIT = 65_536
 """Octets of the longest status line that is read: far more than servers may send (RFC 1939 3)."""
 BLOCK_LIMIT = 1 << 30
 """Octets of the largest message that is read."""
+
+T = TypeVar("T")
 
 
 # ---- Commands and replies ------------------------------------------------------------
@@ -120,28 +124,31 @@ def login(user: str, password: str) -> Dialogue[Reply]:
     return (yield from ask(command("PASS", password)))
 
 
-def authenticate(mechanism: str, user: str, password: str) -> Dialogue[Reply]:
+def apop(user: str, password: str, greeting: Reply) -> Dialogue[Reply]:
+    """APOP: a digest crosses the wire; LabError if the greeting offers none (RFC 1939 7)."""
+    timestamp = pop3.find_timestamp(greeting.text)
+    if timestamp is None:
+        raise LabError(f"the server does not offer APOP: its greeting is {greeting.text!r}")
+    return (yield from ask(command("APOP", user, pop3.apop_digest(timestamp, password))))
+
+
+def authenticate(mechanism: str, user: str, password: str, *, token: Token = fresh) -> Dialogue[Reply]:
     """AUTH; the initial response waits until the server asks, as old servers want it (RFC 5034 4).
 
+    For OAUTHBEARER and XOAUTH2 the password is the access token; a client's nonce comes from `token`.
     Raises LabError for a mechanism that labkit does not know.
     """
-    responses = sasl.client(mechanism, user, password)
+    responses = sasl.client(mechanism, user, password, token)
     response = next(responses)
     reply = yield from ask(command("AUTH", mechanism))
     while reply.status == "+":
         if response is None:
-            response = _answer(responses, sasl.read_challenge(reply.text.encode()))
+            response = sasl.answer(responses, sasl.read_challenge(reply.text.encode()))
         line = sasl.CANCEL if response is None else sasl.write(response)
         reply = yield from ask(Command(line + CRLF, "AUTH"))
         response = None
+    sasl.granted(responses)
     return reply
-
-
-def _answer(responses: sasl.Client, challenge: bytes) -> bytes | None:
-    try:
-        return responses.send(challenge)
-    except StopIteration:  # the mechanism has nothing left to say
-        return None
 
 
 def start_tls(server_name: str) -> Dialogue[None]:
@@ -197,6 +204,9 @@ def leave() -> Dialogue[Reply]:
 
 # ---- Whole sessions ------------------------------------------------------------------
 
+WINDOW = 50
+"""Commands that are sent before their replies are awaited, where a client pipelines."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
@@ -205,6 +215,34 @@ class Retrieved:
     number: int
     data: bytes
     unique_id: str | None = None
+
+
+def enter(
+    user: str,
+    password: str,
+    *,
+    mechanism: str | None = None,
+    starttls: str | None = None,
+    utf8: bool = False,
+    token: Token = fresh,
+) -> Dialogue[None]:
+    """From the greeting to the login.
+
+    `mechanism` logs in with AUTH, or with "APOP", instead of USER and PASS.  `starttls` is the server's
+    name, as its certificate gives it.  `utf8` asks for messages with UTF-8 in their header, if
+    the server has such.
+    """
+    greeted = yield from greeting()
+    if starttls is not None:
+        yield from start_tls(starttls)
+    if utf8 and "UTF8" in (yield from capabilities()):
+        yield from ask(command("UTF8"))
+    if mechanism is None:
+        yield from login(user, password)
+    elif mechanism.upper() == "APOP":
+        yield from apop(user, password, greeted)
+    else:
+        yield from authenticate(mechanism, user, password, token=token)
 
 
 def retrieve_all(
@@ -216,27 +254,22 @@ def retrieve_all(
     known: Collection[str] = (),
     mechanism: str | None = None,
     starttls: str | None = None,
+    utf8: bool = False,
     pipelined: bool = False,
+    token: Token = fresh,
 ) -> Dialogue[list[Retrieved]]:
     """A whole session, from the greeting to QUIT: fetch every message, or every new one.
 
     With `uidl` each message comes with its unique-id, and those that are `known` are left where they
-    are: how a client leaves mail on the server.  `starttls` is the server's name, as its
-    certificate gives it; `mechanism` logs in with AUTH instead of USER and PASS.  `pipelined`
-    sends all RETRs, and then all DELEs, without waiting in between (RFC 2449 6.6).
+    are: how a client leaves mail on the server.  `pipelined` sends RETRs, and then DELEs, without
+    waiting in between (RFC 2449 6.6).  The rest is as in `enter`.
     """
-    yield from greeting()
-    if starttls is not None:
-        yield from start_tls(starttls)
-    if mechanism is None:
-        yield from login(user, password)
-    else:
-        yield from authenticate(mechanism, user, password)
+    yield from enter(user, password, mechanism=mechanism, starttls=starttls, utf8=utf8, token=token)
     names: dict[int, str] = (yield from unique_ids()) if uidl or known else {}
     numbers = [number for number in (yield from list_messages()) if names.get(number) not in known]
-    replies = yield from _each([command("RETR", number, has_block=True) for number in numbers], pipelined)
+    replies = yield from _each((_retr(number) for number in numbers), pipelined)
     if delete:
-        yield from _each([command("DELE", number) for number in numbers], pipelined)
+        yield from _each((_dele(number) for number in numbers), pipelined)
     yield from leave()
     return [
         Retrieved(number, reply.data or b"", names.get(number))
@@ -244,11 +277,62 @@ def retrieve_all(
     ]
 
 
-def _each(commands: list[Command], pipelined: bool) -> Dialogue[list[Reply]]:
-    if pipelined:
-        replies = yield tuple(commands)
-        return [_granted(each, reply) for each, reply in zip(commands, replies, strict=True)]
-    granted = []
-    for each in commands:
-        granted.append((yield from ask(each)))
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """What a session of `fetch_new` left on the server, by unique-id; `refused` could not be had."""
+
+    unique_ids: list[str]
+    refused: dict[str, Reply]
+
+
+def fetch_new(
+    user: str,
+    password: str,
+    *,
+    known: Collection[str],
+    keep: Callable[[list[Retrieved]], None],
+    finished: Callable[[str], bool],
+    mechanism: str | None = None,
+    starttls: str | None = None,
+    pipelined: bool = False,
+    token: Token = fresh,
+) -> Dialogue[Remaining]:
+    """A whole session that loses nothing: fetch what is not `known`, delete what is `finished`.
+
+    `keep` must have stored the messages safely when it returns: whatever happens to the
+    connection then, they are not fetched again.  Only after the last of them is `finished` asked, with
+    the unique-id of each message that is kept, whether to delete it.
+    """
+    yield from enter(user, password, mechanism=mechanism, starttls=starttls, utf8=True, token=token)
+    names = yield from unique_ids()
+    refused: dict[str, Reply] = {}
+    new = [number for number, name in names.items() if name not in known]
+    for window in _windows(new, WINDOW if pipelined else 1):
+        replies: tuple[Reply, ...] = yield tuple(_retr(number) for number in window)
+        answered = list(zip(window, replies, strict=True))
+        refused |= {names[number]: reply for number, reply in answered if not reply.ok}
+        keep([Retrieved(number, reply.data or b"", names[number]) for number, reply in answered if reply.ok])
+    gone = {number: name for number, name in names.items() if name not in refused and finished(name)}
+    yield from _each((_dele(number) for number in gone), pipelined)
+    yield from leave()
+    return Remaining([name for number, name in names.items() if number not in gone], refused)
+
+
+def _retr(number: int) -> Command:
+    return command("RETR", number, has_block=True)
+
+
+def _dele(number: int) -> Command:
+    return command("DELE", number)
+
+
+def _each(commands: Iterable[Command], pipelined: bool) -> Dialogue[list[Reply]]:
+    granted: list[Reply] = []
+    for window in _windows(list(commands), WINDOW if pipelined else 1):
+        replies: tuple[Reply, ...] = yield tuple(window)
+        granted += [_granted(each, reply) for each, reply in zip(window, replies, strict=True)]
     return granted
+
+
+def _windows(items: list[T], size: int) -> Iterable[list[T]]:
+    return (items[at : at + size] for at in range(0, len(items), size))

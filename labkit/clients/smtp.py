@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from labkit.clients.dialogue import Dialogue, Disconnected
+from labkit.clients.dialogue import Dialogue, Disconnected, Token, fresh
 from labkit.errors import LabError
 from labkit.grammar import sasl
 from labkit.grammar.framing import CRLF, dot_stuff
@@ -118,21 +118,25 @@ def start_tls(server_name: str, name: str) -> Dialogue[Offered]:
     return (yield from hello(name))
 
 
-def login(user: str, password: str, *, offered: Offered, mechanism: str | None = None) -> Dialogue[Reply]:
-    """AUTH by the best mechanism that both sides know, or by the one that is named."""
+def login(
+    user: str, password: str, *, offered: Offered, mechanism: str | None = None, token: Token = fresh
+) -> Dialogue[Reply]:
+    """AUTH by the best mechanism that both sides know, or by the one that is named.
+
+    For OAUTHBEARER and XOAUTH2 the password is the access token; a client's nonce comes from `token`.
+    """
     name = mechanism or sasl.choose(offered.get("AUTH", ()))
     if name is None:
         raise LabError("the server offers no mechanism for a login that labkit knows")
-    responses = sasl.client(name, user, password)
+    responses = sasl.client(name, user, password, token)
     initial = next(responses)
     argument = name if initial is None else f"{name} {sasl.write_initial(initial).decode()}"
     reply = yield from ask(command("AUTH", argument))
     while reply.code == 334:
-        try:
-            line = sasl.write(responses.send(sasl.read_challenge(reply.text.encode())) or b"")
-        except StopIteration:  # the mechanism has nothing left to say
-            line = sasl.CANCEL
+        response = sasl.answer(responses, sasl.read_challenge(reply.text.encode()))
+        line = sasl.CANCEL if response is None else sasl.write(response)
         reply = yield from ask(Command(line + CRLF, "AUTH"))
+    sasl.granted(responses)
     return reply
 
 
@@ -219,6 +223,7 @@ def submit(
     mechanism: str | None = None,
     starttls: str | None = None,
     pipelined: bool = False,
+    token: Token = fresh,
 ) -> Dialogue[Delivery]:
     """A user's program hands a message to its server (RFC 6409): from the greeting to QUIT.
 
@@ -232,7 +237,7 @@ def submit(
         if starttls is not None:
             offered = yield from start_tls(starttls, name)
         if user is not None:
-            yield from login(user, password, offered=offered, mechanism=mechanism)
+            yield from login(user, password, offered=offered, mechanism=mechanism, token=token)
         return (yield from deliver(sender, recipients, data, offered=offered, pipelined=pipelined))
 
     return (yield from _with_goodbye(session()))

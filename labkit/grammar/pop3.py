@@ -1,4 +1,4 @@
-"""POP3's commands and replies, octets <-> values (RFC 1939 3, RFC 2449 3, 4 and 8).
+"""POP3's commands and replies, octets <-> values (RFC 1939 3 and 7, RFC 2449 3, 4 and 8, RFC 6856).
 
 A command is one line: a verb, then arguments behind single spaces.  A reply is a status line,
 "+OK" or "-ERR", and for some commands a dot-stuffed block behind a "+OK".  `framing` has
@@ -11,6 +11,7 @@ free: whoever reads one looks at the status, and at the code in brackets if ther
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Command:
     argument: bytes = b""
 
     def __repr__(self) -> str:
-        shown = "'•••'" if self.verb in {"PASS", "AUTH"} else repr(self.argument)
+        shown = "'•••'" if self.verb in {"PASS", "APOP", "AUTH"} else repr(self.argument)
         return f"Command({self.verb!r}, {shown})"
 
 
@@ -98,6 +99,19 @@ def parse_text(command: Command, what: str) -> str:
         return command.argument.decode()
     except UnicodeDecodeError:
         at.fail(f"expected {what} in UTF-8")
+
+
+def parse_apop(command: Command) -> tuple[str, str]:
+    """For APOP: the name of a mailbox, and a digest in hexadecimal (RFC 1939 7)."""
+    name, space, digest = parse_text(command, "the name of a mailbox").rpartition(" ")
+    if not space or not name:
+        _arguments(command).fail("expected a name, a space and a digest")
+    return name, digest.lower()
+
+
+def apop_digest(timestamp: str, password: str) -> str:
+    """MD5 of the greeting's timestamp, "<" and ">" with it, and the password (RFC 1939 7)."""
+    return hashlib.md5((timestamp + password).encode()).hexdigest()
 
 
 def parse_auth(command: Command) -> tuple[str, bytes | None]:
@@ -163,21 +177,34 @@ _STATUSES: dict[str, Status] = {"+OK": "+OK", "-ERR": "-ERR", "+": "+"}
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def write_reply(reply: Reply) -> bytes:
+def write_reply(reply: Reply, *, utf8: bool = False) -> bytes:
     """The whole reply as it goes on the wire, the block dot-stuffed.
 
-    Text that a reply cannot carry is replaced, so that a server can always answer.
+    Text that a reply cannot carry is replaced, so that a server can always answer.  UTF-8 is for
+    clients that asked for it (RFC 6856).
     """
     words: list[str] = [reply.status]
     if reply.code:
         words.append(f"[{reply.code}]")
     if reply.text or reply.status == "+":  # "+ " keeps its space (RFC 5034 4)
         words.append(_CONTROLS.sub("?", reply.text))
-    line = " ".join(words).encode("ascii", "backslashreplace")[: REPLY_LIMIT - len(CRLF)] + CRLF
-    return line if reply.data is None else line + dot_stuff(reply.data)
+    line = " ".join(words).encode("utf-8" if utf8 else "ascii", "backslashreplace")
+    if len(line) > REPLY_LIMIT - len(CRLF):
+        line = line[: REPLY_LIMIT - len(CRLF)].decode("utf-8", "ignore").encode()
+    return line + CRLF if reply.data is None else line + CRLF + dot_stuff(reply.data)
 
 
 # ---- What stands in replies ----------------------------------------------------------
+
+
+# timestamp = msg-id, "<" local-part "@" domain ">" (RFC 1939 7)
+_TIMESTAMP = re.compile(r"<[^<>@\s]+@[^<>@\s]+>")
+
+
+def find_timestamp(greeting: str) -> str | None:
+    """What APOP's digest is made of; None if the server does not offer APOP."""
+    found = _TIMESTAMP.search(greeting)
+    return found[0] if found else None
 
 
 def parse_drop_listing(text: str) -> tuple[int, int]:
@@ -207,3 +234,25 @@ def parse_unique_id(line: str) -> tuple[int, str]:
     number = int(at.take(_NUMBER, "a message number"))
     at.expect(b" ", "a space")
     return number, at.take(_UNIQUE_ID, "a unique-id of 1 to 70 printable characters").decode()
+
+
+# ---- What TOP gives of a message -----------------------------------------------------
+
+
+def header_of(message: bytes) -> bytes:
+    """The lines before the first empty one."""
+    if message.startswith(CRLF):
+        return b""
+    end = message.find(CRLF + CRLF)
+    return message[: end + len(CRLF)] if end >= 0 else message
+
+
+def top_of(message: bytes, lines: int) -> bytes:
+    """The header, the empty line behind it, and so many lines of the body (RFC 1939 7)."""
+    end = len(header_of(message))
+    for _ in range(1 + lines):
+        found = message.find(CRLF, end)
+        if found < 0:
+            return message
+        end = found + len(CRLF)
+    return message[:end]

@@ -1,17 +1,19 @@
-"""A POP3 server: one session, octets in and octets out (RFC 1939; RFC 2449, 2595, 3206, 5034).
+"""A POP3 server: one session, octets in and octets out (RFC 1939; RFC 2449, 2595, 3206, 5034, 6856).
 
 Read it in this order: `receive` cuts what arrives into lines, `_answer` turns a line into a
 reply, and each command's handler, further down, returns its reply or raises `Refused`.  No
 handler changes the state: the table in `labkit.states.pop3` says where a reply leads.
 
 Nothing is deleted before QUIT.  A client that vanishes, sleeps too long or breaks off leaves the
-maildrop as it was, without its lock.  Whatever a client sends is answered with "-ERR" at worst.
+maildrop as it was, without its lock.  Whatever a client sends is answered with "-ERR" at worst,
+until that has been said too often.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from hmac import compare_digest
 
 from labkit.errors import ProtocolError
 from labkit.grammar import sasl
@@ -20,6 +22,9 @@ from labkit.grammar.pop3 import (
     COMMAND_LIMIT,
     Command,
     Reply,
+    apop_digest,
+    header_of,
+    parse_apop,
     parse_auth,
     parse_command,
     parse_nothing,
@@ -27,46 +32,53 @@ from labkit.grammar.pop3 import (
     parse_optional_number,
     parse_text,
     parse_top,
+    top_of,
     write_reply,
 )
-from labkit.net.session import Action, Close, Send, StartTLS
-from labkit.servers.registry import Registry
+from labkit.grammar.saslprep import saslprep
+from labkit.net.session import Action, Close, Delay, Send, StartTLS
+from labkit.servers.pop3_languages import LANGUAGES, choose, translated
+from labkit.servers.pop3_policy import NEVER, REGISTRY, Policy, Refused, provides
 from labkit.servers.site import Site
 from labkit.states.pop3 import MACHINE, State
 from labkit.store.changes import Maildrop
 from labkit.store.mailbox import StoredMessage, StoreError
 
-Handler: TypeAlias = Callable[["Pop3Session", Command], Reply]
-REGISTRY: Registry[Handler] = Registry("pop3")
-provides = REGISTRY.provides
-
-
-class Refused(Exception):
-    """The command is answered with "-ERR", this text, and a code for programs (RFC 2449 8)."""
-
-    def __init__(self, text: str, code: str | None = None) -> None:
-        super().__init__(text)
-        self.text = text
-        self.code = code
+ERROR_LIMIT = 100
+"""So often "-ERR" is said on one connection; then the server hangs up."""
 
 
 class Pop3Session:
     """One connection of one client (see `labkit.net.session`).
 
-    `hidden` names capabilities that are not advertised; their commands are unknown then.
+    `hidden` names capabilities, and single mechanisms ("SASL PLAIN"), that are not advertised; their
+    commands are unknown then.  `login_delay` is how many seconds a user must wait between two
+    logins.  `expire` is after how many days a message is deleted; 0: once it was retrieved.
     """
 
     idle_timeout: float | None = 600.0  # at least ten minutes (RFC 1939 3)
 
-    def __init__(self, site: Site, *, hidden: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        site: Site,
+        *,
+        hidden: Collection[str] = (),
+        login_delay: int = 0,
+        expire: int | None = NEVER,
+    ) -> None:
         self.site = site
         self.state = MACHINE.start
-        self._hidden = frozenset(hidden)
+        self._policy = Policy(frozenset(hidden), login_delay, expire)
         self._buffer = Buffer()
+        self.timestamp = ""  # in the greeting, for APOP
         self._name: str | None = None  # from USER, for the PASS directly behind it
-        self._exchange: sasl.ServerExchange | None = None  # while AUTH goes on
+        self._exchange: sasl.Server | None = None  # while AUTH goes on
         self._maildrop: Maildrop | None = None  # ours, and locked, in the transaction state
+        self._retrieved: set[int] = set()  # what goes at QUIT where nothing is kept
         self._secure = False
+        self._utf8 = False  # messages may have UTF-8 in their header
+        self._language: str | None = None  # of the replies, once the client has chosen one
+        self._errors = 0
         self._then: Action | None = None  # Close or StartTLS, behind which no command is read
 
     # ---- The connection --------------------------------------------------------------
@@ -82,9 +94,13 @@ class Pop3Session:
         """A POP3 server speaks only when it is spoken to."""
 
     def connected(self, peer: str, encrypted: bool) -> Iterator[Action]:
-        """The greeting (RFC 1939 4)."""
+        """The greeting; a timestamp in it offers APOP (RFC 1939 4 and 7)."""
         self._secure = encrypted
-        yield Send(write_reply(Reply("+OK", "POP3 server ready")))
+        greeting = "POP3 server ready"
+        if self._offers("APOP"):
+            self.timestamp = self.site.timestamp()
+            greeting += f" {self.timestamp}"
+        yield Send(write_reply(Reply("+OK", greeting)))
 
     @provides("PIPELINING")
     def receive(self, data: bytes) -> Iterator[Action]:
@@ -96,14 +112,11 @@ class Pop3Session:
                 line = self._buffer.line(sasl.LINE_LIMIT if self._exchange else COMMAND_LIMIT)
             except ProtocolError as error:
                 self._exchange = self._name = None
-                yield Send(write_reply(Reply("-ERR", error.message)))
+                yield from self._say(Reply("-ERR", error.message))
                 continue
             if line is None:
                 return
-            yield Send(write_reply(self._answer(line)))
-            if self._then is not None:
-                self._buffer.clear()  # nothing may follow QUIT, nor STLS in plain text (RFC 2595 4)
-                yield self._then
+            yield from self._say(self._answer(line))
 
     def encrypted(self) -> Iterator[Action]:
         """TLS has begun; a name given before it is gone, as with any command behind USER."""
@@ -141,10 +154,28 @@ class Pop3Session:
                 reply = self._perform(command)
         except ProtocolError as error:
             reply = Reply("-ERR", error.message)
+        except sasl.Denied as denied:
+            reply = Reply("-ERR", str(denied), "AUTH")
         except Refused as refusal:
             reply = Reply("-ERR", refusal.text, refusal.code)
         self.state = MACHINE.step(self.state, verb, reply.status) or self.state
         return reply
+
+    def _say(self, reply: Reply) -> Iterator[Action]:
+        """The reply, in one piece and the client's language; then what must follow it."""
+        if reply.code == "AUTH":
+            yield Delay(self.site.login_penalty)
+        if reply.status == "-ERR":
+            self._errors += 1
+            if self._errors == ERROR_LIMIT:
+                self._then = Close()
+        if self._language:
+            reply = replace(reply, text=translated(reply.text, self._language))
+        reply = replace(reply, code=self._policy.code(reply.code))
+        yield Send(write_reply(reply, utf8=self._utf8 or self._language is not None))
+        if self._then is not None:
+            self._buffer.clear()  # nothing may follow QUIT, nor STLS in plain text (RFC 2595 4)
+            yield self._then
 
     def _perform(self, command: Command) -> Reply:
         verb = command.verb
@@ -156,17 +187,54 @@ class Pop3Session:
             raise Refused(f"{verb} is no command for the {self.state.value} state")
         return REGISTRY.handlers[verb](self, command)
 
+    # ---- What is offered -------------------------------------------------------------
+
+    @provides("CAPA", "CAPA")
+    def _capa(self, command: Command) -> Reply:
+        parse_nothing(command)
+        names = [name for name in REGISTRY.advertised() if self._offers(name)]
+        return Reply("+OK", "Capability list follows", data=_listing(map(self._policy.line, names)))
+
     def _offers(self, capability: str) -> bool:
+        """Whether a capability is there, here and now."""
         if capability == "STLS" and (self.site.tls is None or self._secure):
             return False
-        return capability not in self._hidden
+        if capability == "IMPLEMENTATION" and self.state is not State.TRANSACTION:
+            return False  # which program this is, is not for strangers
+        return self._policy.offers(capability)
+
+    @provides("LANG", "LANG")
+    def _lang(self, command: Command) -> Reply:
+        if not command.argument:
+            self._language = self._language or next(iter(LANGUAGES))  # whose names need UTF-8
+            listing = _listing(f"{tag} {name}" for tag, name in LANGUAGES.items())
+            return Reply("+OK", "Language listing follows:", data=listing)
+        wanted = parse_text(command, "a language")
+        if (language := choose(wanted)) is None:
+            raise Refused(f"invalid language {wanted}")
+        self._language = language
+        return Reply("+OK", f"{language} {translated('language changed', language)}")
+
+    @provides("UTF8", "UTF8")
+    def _enter_utf8(self, command: Command) -> Reply:
+        parse_nothing(command)
+        self._utf8 = True
+        return Reply("+OK", "UTF-8 is welcome")
+
+    @provides("STLS", "STLS")
+    def _stls(self, command: Command) -> Reply:
+        parse_nothing(command)
+        if self._utf8:
+            raise Refused("STLS comes before UTF8")  # RFC 6856 2.1
+        self._then = StartTLS()
+        return Reply("+OK", "Begin TLS negotiation")
 
     # ---- The authorization state -----------------------------------------------------
 
     @provides("USER", "USER")
     def _user(self, command: Command) -> Reply:
         """Always welcome: whether there is such a user is not for strangers to know."""
-        self._name = parse_text(command, "the name of a mailbox")
+        self._name = saslprep(parse_text(command, "the name of a mailbox"))
         return Reply("+OK", "send PASS")
 
     @provides("USER", "PASS")
@@ -174,48 +242,44 @@ class Pop3Session:
         name, self._name = self._name, None
         if name is None:
             raise Refused("PASS comes directly behind USER")
-        return self._login(name, parse_text(command, "a password"))
+        password = saslprep(parse_text(command, "a password"))
+        return self._open(sasl.check_password(self.site, name, password))
+
+    @provides("APOP", "APOP")
+    def _apop(self, command: Command) -> Reply:
+        """The password stays at home; who listens learns nothing that opens the next session."""
+        name, digest = parse_apop(command)
+
+        def holds(password: str) -> bool:
+            expected = apop_digest(self.timestamp, saslprep(password))
+            return compare_digest(expected.encode(), digest.encode())
+
+        return self._open(sasl.prove(self.site, saslprep(name), holds))
 
     @provides("SASL", "AUTH")
     def _auth(self, command: Command) -> Reply:
         name, initial = parse_auth(command)
-        if name not in sasl.MECHANISMS:
-            raise Refused(f"the mechanisms here are {' '.join(sasl.MECHANISMS)}")
+        if name not in self._policy.mechanisms:
+            raise Refused(f"the mechanisms here are {' '.join(self._policy.mechanisms)}")
         response = None if initial is None else sasl.read_initial(initial)
-        return self._step(sasl.MECHANISMS[name](), response)
+        return self._step(sasl.server(name, self.site, response))
 
-    def _respond(self, exchange: sasl.ServerExchange, line: bytes) -> Reply:
+    def _respond(self, exchange: sasl.Server, line: bytes) -> Reply:
         self._exchange = None  # it goes on only if the mechanism asks for more
         return self._step(exchange, sasl.read_response(line.removesuffix(CRLF)))
 
-    def _step(self, exchange: sasl.ServerExchange, response: bytes | None) -> Reply:
-        answer = exchange.step(response)
+    def _step(self, exchange: sasl.Server, response: bytes | None = None) -> Reply:
+        answer = sasl.advance(exchange, response)
         if isinstance(answer, sasl.Challenge):
             self._exchange = exchange
             return Reply("+", sasl.write(answer.data).decode())
-        if answer.acting_as is not None:
-            raise Refused(f"{answer.user} may not act for others", "AUTH")
-        return self._login(answer.user, answer.password)
+        return self._open(answer.name)
 
-    @provides("RESP-CODES")
-    @provides("AUTH-RESP-CODE")
-    def _login(self, user: str, password: str) -> Reply:
-        """Take the maildrop and its lock; the reply is the same for a wrong name and a wrong password."""
-        account = self.site.store.authenticate(user, password)
-        if account is None:
-            raise Refused("wrong name or password", "AUTH")
-        try:
-            self._maildrop = Maildrop(account)
-        except StoreError:
-            raise Refused("maildrop already locked", "IN-USE") from None
-        name = account.address.partition("@")[0]
+    def _open(self, user: str) -> Reply:
+        """Take the maildrop of a user who has logged in, and its lock."""
+        self._maildrop = self._policy.open(self.site, user)
+        name = self.site.account(user).address.partition("@")[0]
         return Reply("+OK", f"{name}'s maildrop has {self._summary()}")
-
-    @provides("STLS", "STLS")
-    def _stls(self, command: Command) -> Reply:
-        parse_nothing(command)
-        self._then = StartTLS()
-        return Reply("+OK", "Begin TLS negotiation")
 
     # ---- The transaction state -------------------------------------------------------
 
@@ -228,7 +292,7 @@ class Pop3Session:
     def _list(self, command: Command) -> Reply:
         number = parse_optional_number(command)
         if number is not None:
-            return Reply("+OK", f"{number} {self._message(number).size}")
+            return Reply("+OK", f"{number} {self._readable(number).size}")
         return Reply(
             "+OK", self._summary(), data=_listing(f"{number} {each.size}" for number, each in self._drop)
         )
@@ -242,13 +306,16 @@ class Pop3Session:
 
     @provides("POP3", "RETR")
     def _retr(self, command: Command) -> Reply:
-        message = self._message(parse_number(command))
+        number = parse_number(command)
+        message = self._readable(number)
+        if self._policy.expire == 0:
+            self._retrieved.add(number)
         return Reply("+OK", f"{message.size} octets", data=message.data)
 
     @provides("TOP", "TOP")
     def _top(self, command: Command) -> Reply:
         number, lines = parse_top(command)
-        return Reply("+OK", data=top(self._message(number).data, lines))
+        return Reply("+OK", data=top_of(self._readable(number).data, lines))
 
     @provides("POP3", "DELE")
     def _dele(self, command: Command) -> Reply:
@@ -268,14 +335,7 @@ class Pop3Session:
         parse_nothing(command)
         return Reply("+OK")
 
-    # ---- Both ------------------------------------------------------------------------
-
-    @provides("CAPA", "CAPA")
-    def _capa(self, command: Command) -> Reply:
-        parse_nothing(command)
-        names = [name for name in REGISTRY.advertised() if self._offers(name)]
-        lines = ["SASL " + " ".join(sasl.MECHANISMS) if name == "SASL" else name for name in names]
-        return Reply("+OK", "Capability list follows", data=_listing(lines))
+    # ---- The end, and the maildrop ---------------------------------------------------
 
     @provides("POP3", "QUIT")
     def _quit(self, command: Command) -> Reply:
@@ -284,14 +344,14 @@ class Pop3Session:
         goodbye = f"{self.site.hostname} POP3 server signing off"
         if self.state is State.AUTHORIZATION:
             return Reply("+OK", goodbye)
+        for number in self._retrieved:
+            self._drop.mark(number)
         try:
             self._drop.commit()
         except StoreError as error:
             raise Refused(f"some deleted messages not removed: {error}", "SYS/TEMP") from None
         left = len(self._drop)
         return Reply("+OK", f"{goodbye} ({_messages(left) + ' left' if left else 'maildrop empty'})")
-
-    # ---- The maildrop ----------------------------------------------------------------
 
     @property
     def _drop(self) -> Maildrop:
@@ -306,24 +366,18 @@ class Pop3Session:
             raise Refused(f"message {number} already deleted")
         raise Refused(f"no such message, only {_messages(len(self._drop))} in maildrop")
 
+    def _readable(self, number: int) -> StoredMessage:
+        """A message that this client can read: UTF-8 in a header is not for all (RFC 6856 2.1)."""
+        message = self._message(number)
+        if not self._utf8 and self._offers("UTF8") and not header_of(message.data).isascii():
+            raise Refused("the message has UTF-8 in its header: say UTF8 before the login", "UTF8")
+        return message
+
     def _summary(self) -> str:
         return f"{_messages(len(self._drop))} ({self._drop.octets} octets)"
 
 
-def top(message: bytes, lines: int) -> bytes:
-    """The header, the empty line behind it, and so many lines of the body (RFC 1939 7)."""
-    end = (CRLF + message).find(CRLF + CRLF)  # where the empty line begins
-    if end < 0:
-        return message
-    for _ in range(1 + lines):
-        found = message.find(CRLF, end)
-        if found < 0:
-            return message
-        end = found + len(CRLF)
-    return message[:end]
-
-
-def _listing(lines: Collection[str] | Iterator[str]) -> bytes:
+def _listing(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 

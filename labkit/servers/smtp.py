@@ -11,7 +11,7 @@ over its limit is read to its end and refused without being kept.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -54,7 +54,8 @@ class SMTPServer(Engine):
 
     `policy` is "relay" (port 25) or "submission" (587, 465).  The site's TLS context is made
     when a client first asks for it.  `login_needs_tls` hides AUTH until then; it is off, because
-    the lab wants to show what an eavesdropper reads.
+    the lab wants to show what an eavesdropper reads.  `hidden` names what is not offered, as EHLO
+    has it: extensions ("SIZE", "AUTH"), or single mechanisms ("AUTH PLAIN").
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class SMTPServer(Engine):
         size_limit: int = SIZE_LIMIT,
         timeout: float = IDLE_TIMEOUT,
         login_needs_tls: bool = False,
+        hidden: Collection[str] = (),
     ) -> None:
         super().__init__(site.hostname, timeout, loop or asyncio.get_running_loop())
         self.site = site
@@ -74,6 +76,8 @@ class SMTPServer(Engine):
         self.policy = policy
         self.size_limit = size_limit
         self.login_needs_tls = login_needs_tls
+        self.hidden = frozenset(hidden)
+        self.mechanisms = [name for name in sasl.MECHANISMS if f"AUTH {name}" not in self.hidden]
 
     def begin(self, encrypted: bool) -> None:
         super().begin(encrypted)
@@ -114,12 +118,16 @@ class SMTPServer(Engine):
         offered = {
             "SIZE": f"SIZE {self.size_limit}",
             "STARTTLS": "STARTTLS" if self.site.tls and not self.encrypted else "",
-            "AUTH": " ".join(["AUTH", *sasl.MECHANISMS]) if self._login_offered() else "",
-        }
+            "AUTH": " ".join(["AUTH", *self.mechanisms]) if self._login_offered() else "",
+        } | dict.fromkeys(self.hidden, "")
         return [line for name in REGISTRY.advertised() if (line := offered.get(name, name))]
 
     def _login_offered(self) -> bool:
-        return self.policy == "submission" and (self.encrypted or not self.login_needs_tls)
+        permitted = self.encrypted or not self.login_needs_tls
+        return self._login_known() and permitted
+
+    def _login_known(self) -> bool:
+        return self.policy == "submission" and "AUTH" not in self.hidden and bool(self.mechanisms)
 
     @provides("SMTP", "NOOP")
     @answers
@@ -174,7 +182,7 @@ class SMTPServer(Engine):
             return NO_PARAMETERS
         if self.encrypted:
             return Reply(503, ("TLS is active already",), "5.5.1")
-        if self.site.tls is None:
+        if self.site.tls is None or "STARTTLS" in self.hidden:
             return Reply(502, ("STARTTLS is not offered here",), "5.5.1")
         self.tls_context = self.site.tls()
         await super().smtp_STARTTLS(None)
@@ -186,37 +194,39 @@ class SMTPServer(Engine):
     @answers
     async def smtp_AUTH(self, argument: bytes) -> Reply:
         if not self._login_offered():
-            if self.policy == "submission":
+            if self._login_known():
                 return Reply(538, ("Use STARTTLS first",), "5.7.11")
             return Reply(502, ("AUTH is not offered here",), "5.5.1")
         if self.user is not None:
             return Reply(503, ("You are logged in already",), "5.5.1")
         try:
             mechanism, initial = parse_auth(argument)
-            if mechanism not in sasl.MECHANISMS:
+            if mechanism not in self.mechanisms:
                 return Reply(504, (f"{mechanism} is not offered here",), "5.5.4")
-            said = await self._exchange(sasl.MECHANISMS[mechanism](), initial)
+            user = await self._exchange(sasl.server(mechanism, self.site, initial))
         except sasl.Cancelled:
             return Reply(501, ("Authentication cancelled",), "5.7.0")
+        except sasl.Denied:
+            await asyncio.sleep(self.site.login_penalty)
+            return BAD_LOGIN
         except ProtocolError as error:
             return Reply(501, (f"{error.message} ({error.rule})",), "5.5.2")
-        account = self.site.store.authenticate(said.user, said.password) if not said.acting_as else None
-        if account is None or self.client is None:
-            return BAD_LOGIN
-        self.user = account.address
-        self.client = replace(self.client, user=self.user)
+        self.user = self.site.account(user).address
+        if self.client is not None:
+            self.client = replace(self.client, user=self.user)
         return Reply(235, ("Authentication successful",), "2.7.0")
 
-    async def _exchange(self, exchange: sasl.ServerExchange, initial: bytes | None) -> sasl.Credentials:
-        answer = exchange.step(initial)
+    async def _exchange(self, exchange: sasl.Server) -> str:
+        """Who has logged in."""
+        answer = sasl.advance(exchange)
         while isinstance(answer, sasl.Challenge):
             await self.say(Reply(334, (sasl.write(answer.data).decode(),)))
             self.verb = "(response)"
             line = await self.read_line()
             if line is None:
                 raise Refused(Reply(500, ("The line is too long",), "5.5.6"))  # RFC 4954 4
-            answer = exchange.step(sasl.read_response(line))
-        return answer
+            answer = sasl.advance(exchange, sasl.read_response(line))
+        return answer.name
 
     # The message
 

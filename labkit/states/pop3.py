@@ -1,4 +1,4 @@
-"""The states of POP3 and the commands that each permits, as one table (RFC 1939 3 to 7).
+"""The states of POP3 and the commands that each permits, as one table (RFC 1939 3 to 7, RFC 6856).
 
 Read an entry as: in this state, this command answered with this status leads there.
 `(response)` is a line of an AUTH exchange.  The server, the dissector, the diagram and
@@ -24,7 +24,7 @@ class State(Enum):
 
 Row = dict[tuple[str, Status], State]
 
-IN_TRANSACTION = ("STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "RSET", "NOOP", "CAPA")
+IN_TRANSACTION = ("STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "RSET", "NOOP", "LANG", "CAPA")
 
 
 def _stays(state: State, *verbs: str) -> Row:
@@ -37,15 +37,16 @@ def _logs_in(verb: str) -> Row:
     return {
         (verb, "+OK"): State.TRANSACTION,
         (verb, "-ERR"): State.AUTHORIZATION,
-        **({} if verb == "PASS" else {(verb, "+"): State.AUTHORIZATION}),
+        **({} if verb in ("PASS", "APOP") else {(verb, "+"): State.AUTHORIZATION}),
     }
 
 
 _AUTHORIZATION, _TRANSACTION = State.AUTHORIZATION, State.TRANSACTION
 
 TABLE: dict[State, Row] = {
-    _AUTHORIZATION: _stays(_AUTHORIZATION, "USER", "STLS", "CAPA")
+    _AUTHORIZATION: _stays(_AUTHORIZATION, "USER", "STLS", "UTF8", "LANG", "CAPA")
     | _logs_in("PASS")
+    | _logs_in("APOP")
     | _logs_in("AUTH")
     | _logs_in("(response)")
     | {("QUIT", "+OK"): State.CLOSED},

@@ -36,7 +36,11 @@ class Account:
 
     def __init__(self, store: Store, address: str, password: str) -> None:
         self.address = address
-        self.password = password  # plain, since APOP and CRAM-MD5 need it (RFC 1939 7)
+        # As it is: APOP and CRAM-MD5 can be checked by nothing less (RFC 1939 7, RFC 2195 3), and the lab
+        # shows the same login by every mechanism.  Where nobody else looks, keep SCRAM's StoredKey.
+        self.password = password
+        self.token = password  # for OAUTHBEARER and XOAUTH2; one of its own may be set
+        self.last_login: datetime | None = None  # of POP3, for LOGIN-DELAY (RFC 2449 6.5)
         self.subscriptions: set[str] = set()  # names, which need not exist (RFC 3501 6.3.6)
         self._store = store
         self._locked = False
@@ -185,14 +189,17 @@ class Store:
         """Whether mail for this address can be delivered here."""
         return self.account(address) is not None
 
+    def named(self, user: str) -> Account | None:
+        """The account of an address, or of a local part when that belongs to one account only."""
+        namesakes = self._namesakes.get(user.lower(), ())
+        return self.account(user) or (namesakes[0] if len(namesakes) == 1 else None)
+
     def authenticate(self, user: str, password: str) -> Account | None:
         """The account, if the password is right.
 
-        `user` is an address, or its local part when that belongs to one account only.  A user that is
-        not there costs the same comparison as a wrong password.
+        A user that is not there costs the same comparison as a wrong password.
         """
-        namesakes = self._namesakes.get(user.lower(), ())
-        account = self.account(user) or (namesakes[0] if len(namesakes) == 1 else None)
+        account = self.named(user)
         expected = "" if account is None else account.password
         same = hmac.compare_digest(expected.encode(), password.encode())
         return account if same and account is not None else None

@@ -161,6 +161,7 @@ class UserHost(Device):
             password=self.password,
             mechanism=mechanism,
             starttls=self.server.name if tls == "STARTTLS" else None,
+            token=self.world.token,
         )
         delivery = await self._converse("submit", "smtp", tls, dialogue)
         if delivery.reply is None:

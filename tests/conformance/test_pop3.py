@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pytest
 
 from labkit import standards
-from labkit.grammar.pop3 import parse_status
+from labkit.grammar.pop3 import apop_digest, parse_status
 from labkit.net.session import Close, Send
 from labkit.servers.pop3 import Pop3Session
 from labkit.servers.site import Site
@@ -35,6 +35,12 @@ PROVOKE = {
     ("USER", "-ERR"): ["USER"],
     ("PASS", "+OK"): ["USER mrose", "PASS secret"],
     ("PASS", "-ERR"): ["USER mrose", "PASS wrong"],
+    ("APOP", "+OK"): ["APOP mrose @digest"],
+    ("APOP", "-ERR"): ["APOP mrose 0"],
+    ("UTF8", "+OK"): ["UTF8"],
+    ("UTF8", "-ERR"): ["UTF8 now"],
+    ("LANG", "+OK"): ["LANG de"],
+    ("LANG", "-ERR"): ["LANG MUL"],
     ("AUTH", "+OK"): [f"AUTH PLAIN {SECRET}"],
     ("AUTH", "-ERR"): ["AUTH KERBEROS_V4"],
     ("AUTH", "+"): ["AUTH PLAIN"],
@@ -87,6 +93,7 @@ def status_of(actions: list) -> str | None:
 def tell(session: Pop3Session, lines: list[str]) -> list:
     actions: list = []
     for line in lines:
+        line = line.replace("@digest", apop_digest(session.timestamp, "secret"))
         actions = list(session.receive(line.encode() + b"\r\n"))
     return actions
 

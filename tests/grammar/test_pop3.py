@@ -15,6 +15,9 @@ from labkit.grammar.pop3 import (
     REPLY_LIMIT,
     Command,
     Reply,
+    apop_digest,
+    find_timestamp,
+    parse_apop,
     parse_auth,
     parse_command,
     parse_drop_listing,
@@ -26,6 +29,7 @@ from labkit.grammar.pop3 import (
     parse_text,
     parse_top,
     parse_unique_id,
+    top_of,
     write_command,
     write_reply,
 )
@@ -256,3 +260,43 @@ CODES = st.none() | st.from_regex(r"[A-Z-]{1,10}(/[A-Z]{1,10})?", fullmatch=True
 @given(st.sampled_from(["+OK", "-ERR"]), TEXT.map(str.lstrip), CODES)
 def test_what_is_written_is_read_the_same(status, text: str, code: str | None) -> None:
     assert parse_status(write_reply(Reply(status, text, code))) == Reply(status, text, code)
+
+
+@pytest.mark.parametrize(
+    ("message", "lines", "expected"),
+    [
+        (b"A: b\r\n\r\none\r\ntwo\r\n", 0, b"A: b\r\n\r\n"),
+        (b"A: b\r\n\r\none\r\ntwo\r\n", 1, b"A: b\r\n\r\none\r\n"),
+        (b"A: b\r\n\r\none\r\ntwo\r\n", 2, b"A: b\r\n\r\none\r\ntwo\r\n"),
+        (b"A: b\r\n\r\none\r\ntwo\r\n", 3, b"A: b\r\n\r\none\r\ntwo\r\n"),
+        (b"A: b\r\n\r\none\r\ntwo", 2, b"A: b\r\n\r\none\r\ntwo"),
+        (b"A: b\r\n\r\n\r\n\r\ntwo", 1, b"A: b\r\n\r\n\r\n"),
+        (b"\r\nno header\r\nx", 1, b"\r\nno header\r\n"),
+        (b"\r\n", 1, b"\r\n"),
+        (b"A: b\r\n", 0, b"A: b\r\n"),
+        (b"A: b", 3, b"A: b"),
+        (b"", 3, b""),
+    ],
+)
+def test_top_of_a_message(message: bytes, lines: int, expected: bytes) -> None:
+    assert top_of(message, lines) == expected
+
+
+def test_apop() -> None:
+    # RFC 1939 7
+    timestamp = find_timestamp("POP3 server ready <1896.697170952@dbc.mtview.ca.us>")
+    assert timestamp == "<1896.697170952@dbc.mtview.ca.us>"
+    assert apop_digest(timestamp, "tanstaaf") == "c4c9334bac560ecc979e58001b3e22fb"
+    command = parse_command(b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n")
+    assert parse_apop(command) == ("mrose", "c4c9334bac560ecc979e58001b3e22fb")
+    assert "c4c9" not in repr(command)
+    assert find_timestamp("POP3 server <ready>") is None
+    with pytest.raises(ProtocolError, match="a digest"):
+        parse_apop(parse_command(b"APOP mrose\r\n"))
+
+
+def test_a_reply_in_utf8_is_not_cut_within_a_character() -> None:
+    line = write_reply(Reply("+OK", "é" * 400), utf8=True)
+    assert len(line) <= REPLY_LIMIT
+    assert line.decode().rstrip() == "+OK " + "é" * 253
+    assert write_reply(Reply("+OK", "é")) == b"+OK \\xe9\r\n"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -13,14 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.grammar import sasl
-from labkit.grammar.pop3 import COMMAND_LIMIT
-from labkit.net.session import Close, Send, StartTLS
-from labkit.servers.pop3 import REGISTRY, Pop3Session, top
+from labkit.grammar.pop3 import COMMAND_LIMIT, apop_digest
+from labkit.net.session import Close, Delay, Send, StartTLS
+from labkit.servers.pop3 import ERROR_LIMIT, REGISTRY, Pop3Session
 from labkit.servers.site import Site
 from labkit.store.accounts import Account, Store
 from labkit.store.mailbox import Mailbox, StoreError
 
 ONE = b"From: a@example.com\r\nSubject: one\r\n\r\nfirst\r\n.second\r\nthird\r\n"
+MECHANISMS = " ".join(sasl.MECHANISMS)
 TWO = b"Subject: two\r\n\r\nhello\r\n"
 
 
@@ -81,7 +83,7 @@ def wire(site: Site) -> Wire:
 
 
 def test_the_greeting(wire: Wire) -> None:
-    assert wire.greeting == "+OK POP3 server ready"
+    assert wire.greeting == "+OK POP3 server ready <00000000.1767603600@dewey>"
 
 
 def test_login_by_name_or_address(site: Site) -> None:
@@ -129,26 +131,6 @@ def test_retr_and_top(wire: Wire) -> None:
     assert wire("TOP 1 0") == "+OK\r\nFrom: a@example.com\r\nSubject: one\r\n\r\n."
     assert wire("TOP 1 2").endswith("\r\n\r\nfirst\r\n..second\r\n.")
     assert wire("TOP 1 9999999999").endswith("third\r\n.")
-
-
-@pytest.mark.parametrize(
-    ("message", "lines", "expected"),
-    [
-        (b"A: b\r\n\r\none\r\ntwo\r\n", 0, b"A: b\r\n\r\n"),
-        (b"A: b\r\n\r\none\r\ntwo\r\n", 1, b"A: b\r\n\r\none\r\n"),
-        (b"A: b\r\n\r\none\r\ntwo\r\n", 2, b"A: b\r\n\r\none\r\ntwo\r\n"),
-        (b"A: b\r\n\r\none\r\ntwo\r\n", 3, b"A: b\r\n\r\none\r\ntwo\r\n"),
-        (b"A: b\r\n\r\none\r\ntwo", 2, b"A: b\r\n\r\none\r\ntwo"),
-        (b"A: b\r\n\r\n\r\n\r\ntwo", 1, b"A: b\r\n\r\n\r\n"),
-        (b"\r\nno header\r\nx", 1, b"\r\nno header\r\n"),
-        (b"\r\n", 1, b"\r\n"),
-        (b"A: b\r\n", 0, b"A: b\r\n"),
-        (b"A: b", 3, b"A: b"),
-        (b"", 3, b""),
-    ],
-)
-def test_top_of_a_message(message: bytes, lines: int, expected: bytes) -> None:
-    assert top(message, lines) == expected
 
 
 def test_dele_hides_a_message_and_rset_brings_it_back(wire: Wire, mrose: Account) -> None:
@@ -283,9 +265,8 @@ def with_tls(site: Site) -> Site:
 
 def test_what_is_advertised_is_implemented_and_the_other_way_round(site: Site) -> None:
     assert REGISTRY.missing == []
-    assert capabilities(Wire(Pop3Session(with_tls(site)))) == [
-        "SASL PLAIN LOGIN" if name == "SASL" else name for name in REGISTRY.advertised()
-    ]
+    wire = Wire(Pop3Session(with_tls(site), login_delay=60)).login()
+    assert [name.split()[0] for name in capabilities(wire)] == REGISTRY.advertised()
 
 
 def test_capabilities_in_each_state(site: Site) -> None:
@@ -293,15 +274,203 @@ def test_capabilities_in_each_state(site: Site) -> None:
     before = capabilities(wire)
     assert "STLS" not in before  # there is no TLS on this site
     assert {"USER", "TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"} <= set(before)
-    assert capabilities(wire.login()) == before
+    assert {
+        "EXPIRE NEVER",
+        f"SASL {MECHANISMS}",
+        "UTF8 USER",
+        "LANG",
+    } <= set(before)
+    assert not any(name.startswith("LOGIN-DELAY") for name in before)
+    assert capabilities(wire.login()) == [*before, "IMPLEMENTATION labkit"]
 
 
-def test_a_hidden_capability_does_not_work_either(site: Site) -> None:
-    wire = Wire(Pop3Session(site, hidden={"TOP", "SASL"}))
-    assert not {"TOP", "SASL PLAIN LOGIN"} & set(capabilities(wire))
-    assert wire("AUTH PLAIN") == "-ERR there is no command AUTH here"
-    assert wire.login()("TOP 1 0") == "-ERR there is no command TOP here"
-    assert wire("UIDL 1").startswith("+OK")
+@pytest.mark.parametrize(
+    ("hidden", "commands"),
+    [
+        ("USER", ["USER mrose", "PASS sec ret"]),
+        ("APOP", ["APOP mrose 0"]),
+        ("TOP", ["TOP 1 0"]),
+        ("UIDL", ["UIDL", "UIDL 1"]),
+        ("STLS", ["STLS"]),
+        ("SASL", ["AUTH PLAIN"]),
+        ("UTF8", ["UTF8"]),
+        ("LANG", ["LANG", "LANG de"]),
+        ("CAPA", ["CAPA"]),
+    ],
+)
+def test_a_hidden_capability_does_not_work_either(site: Site, hidden: str, commands: list[str]) -> None:
+    wire = Wire(Pop3Session(with_tls(site), hidden={hidden}))
+    for command in commands:
+        assert wire(command) == f"-ERR there is no command {command.split()[0]} here"
+    if hidden != "CAPA":
+        assert hidden not in [name.split()[0] for name in capabilities(wire)]
+
+
+@pytest.mark.parametrize("hidden", ["PIPELINING", "EXPIRE", "LOGIN-DELAY", "IMPLEMENTATION"])
+def test_what_only_informs_can_be_hidden(site: Site, hidden: str) -> None:
+    wire = Wire(Pop3Session(site, hidden={hidden}, login_delay=60)).login()
+    assert hidden not in [name.split()[0] for name in capabilities(wire)]
+
+
+def test_single_mechanisms_can_be_hidden(site: Site) -> None:
+    wire = Wire(Pop3Session(site, hidden={"SASL PLAIN", "SASL LOGIN"}))
+    assert "SASL CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256 OAUTHBEARER XOAUTH2" in capabilities(wire)
+    assert wire("AUTH PLAIN").startswith("-ERR the mechanisms here are CRAM-MD5")
+    none = Wire(Pop3Session(site, hidden=[f"SASL {name}" for name in sasl.MECHANISMS]))
+    assert not any(name.startswith("SASL") for name in capabilities(none))
+
+
+def test_response_codes_come_only_with_their_capability(site: Site) -> None:
+    def refusals(hidden: set[str]) -> list[str]:
+        wire, other = (Wire(Pop3Session(site, hidden=hidden)) for _ in range(2))
+        wire("USER mrose")
+        wrong = wire("PASS wrong")
+        wire.login()
+        other("USER mrose")
+        locked = other("PASS sec ret")
+        wire("QUIT")
+        return [wrong, locked]
+
+    assert refusals(set()) == ["-ERR [AUTH] wrong name or password", "-ERR [IN-USE] maildrop already locked"]
+    assert refusals({"AUTH-RESP-CODE"})[0] == "-ERR wrong name or password"
+    assert refusals({"RESP-CODES"})[1] == "-ERR maildrop already locked"
+
+
+# APOP
+
+
+def test_apop(wire: Wire) -> None:
+    timestamp = wire.greeting.split()[-1]
+    assert wire(f"APOP mrose {apop_digest(timestamp, 'wrong')}") == "-ERR [AUTH] wrong name or password"
+    assert wire(f"APOP nobody {apop_digest(timestamp, '')}") == "-ERR [AUTH] wrong name or password"
+    assert wire("APOP mrose").startswith("-ERR expected a name, a space and a digest")
+    digest = apop_digest(timestamp, "sec ret").upper()
+    assert wire(f"APOP mrose {digest}").startswith("+OK mrose's maildrop has 2 messages")
+
+
+def test_the_timestamp_is_another_each_time_and_hidden_with_apop(site: Site) -> None:
+    assert len({Wire(Pop3Session(site)).greeting for _ in range(3)}) == 3
+    assert Wire(Pop3Session(site, hidden={"APOP"})).greeting == "+OK POP3 server ready"
+
+
+# LOGIN-DELAY and EXPIRE
+
+
+def at(site: Site, now: datetime) -> Site:
+    return replace(site, now=lambda: now)
+
+
+def test_login_delay(site: Site) -> None:
+    start = site.now()
+    wire = Wire(Pop3Session(site, login_delay=60))
+    assert "LOGIN-DELAY 60" in capabilities(wire)
+    wire.login()("QUIT")
+    soon = Wire(Pop3Session(at(site, start + timedelta(seconds=59)), login_delay=60))
+    soon("USER mrose")
+    assert soon("PASS sec ret") == "-ERR [LOGIN-DELAY] only one login in 60 seconds"
+    soon("USER mrose")
+    assert soon("PASS wrong") == "-ERR [AUTH] wrong name or password"  # strangers learn nothing
+    Wire(Pop3Session(at(site, start + timedelta(seconds=60)), login_delay=60)).login()
+
+
+def test_messages_expire(site: Site, mrose: Account) -> None:
+    later = at(site, site.now() + timedelta(days=30))
+    mrose.inbox.append(TWO, internal_date=later.now() - timedelta(days=29))
+    wire = Wire(Pop3Session(later, expire=30))
+    assert "EXPIRE 30" in capabilities(wire)
+    assert wire.login()("LIST") == f"+OK 1 message ({len(TWO)} octets)\r\n1 {len(TWO)}\r\n."
+    assert len(mrose.inbox) == 1
+
+
+def test_expire_0_keeps_only_what_was_not_retrieved(site: Site, mrose: Account) -> None:
+    wire = Wire(Pop3Session(site, expire=0))
+    assert "EXPIRE 0" in capabilities(wire)
+    wire.login()("RETR 1")
+    wire("TOP 2 0")
+    wire("LIST 2")
+    assert wire("STAT") == f"+OK 2 {len(ONE + TWO)}"  # until QUIT it is there
+    wire("QUIT")
+    assert [message.data for message in mrose.inbox] == [TWO]
+
+
+def test_expire_0_deletes_nothing_when_the_connection_is_lost(site: Site, mrose: Account) -> None:
+    wire = Wire(Pop3Session(site, expire=0)).login()
+    wire("RETR 1")
+    wire.session.lost()
+    assert len(mrose.inbox) == 2
+
+
+# UTF8 and LANG
+
+
+def test_a_header_in_utf8_is_for_those_who_ask_for_it(site: Site, mrose: Account) -> None:
+    mrose.inbox.append("Subject: grüße\r\n\r\ntext\r\n".encode())
+    mrose.inbox.append("Subject: plain\r\n\r\n8bit: ü\r\n".encode())
+    wire = Wire(Pop3Session(site)).login()
+    for command in ("RETR 3", "TOP 3 0", "LIST 3"):
+        assert wire(command).startswith("-ERR [UTF8] the message has UTF-8 in its header")
+    assert wire("LIST").endswith("\r\n.")
+    assert wire("UIDL 3").startswith("+OK")
+    assert wire("RETR 4").startswith("+OK")
+    assert wire("UTF8") == "-ERR UTF8 is no command for the transaction state"
+    wire("QUIT")
+    wire = Wire(Pop3Session(site))
+    assert wire("UTF8") == "+OK UTF-8 is welcome"
+    assert wire.login()("RETR 3") == "+OK 26 octets\r\nSubject: grüße\r\n\r\ntext\r\n."
+
+
+def test_stls_comes_before_utf8(site: Site) -> None:
+    wire = Wire(Pop3Session(with_tls(site)))
+    wire("UTF8")
+    assert wire("STLS") == "-ERR STLS comes before UTF8"
+
+
+def test_names_and_passwords_in_utf8_are_prepared(site: Site) -> None:
+    site.store.add_user("jürgen@example.org", "Stra\u00dfe \u2168")
+    wire = Wire(Pop3Session(site))
+    wire("USER ju\u0308rgen")
+    assert wire("PASS Stra\u00dfe IX").startswith("+OK j\\xfcrgen's maildrop")  # ASCII until UTF8
+    wire("QUIT")
+    wire = Wire(Pop3Session(site))
+    wire("UTF8")
+    wire("USER jürgen")
+    assert wire("PASS Stra\u00dfe IX").startswith("+OK jürgen's maildrop")
+    assert Wire(Pop3Session(site))("USER a\u0007b").startswith("-ERR a character that cannot be")
+
+
+def test_languages(wire: Wire) -> None:
+    assert wire("LANG MUL") == "-ERR invalid language MUL"
+    assert wire("LANG").split("\r\n") == [
+        *("+OK Language listing follows:", "en English", "de Deutsch", "es Español", ".")
+    ]
+    assert wire("LANG es") == "+OK es Idioma cambiado"
+    assert wire("LANG UGA") == "-ERR el idioma UGA no es conocido"
+    wire("USER mrose")
+    assert wire("PASS wrong") == "-ERR [AUTH] nombre o contraseña incorrectos"
+    wire.login()
+    assert wire("lang DE") == "+OK de Sprache gewechselt"
+    assert wire("DELE 1") == "+OK Nachricht 1 gelöscht"
+    assert wire("STAT") == f"+OK 1 {len(TWO)}"
+    assert wire("LIST 2") == f"+OK 2 {len(TWO)}"
+    assert wire("LANG *") == "+OK en language changed"
+    assert wire("DELE 1") == "-ERR message 1 already deleted"
+
+
+@pytest.mark.parametrize("language", ["de", "es"])
+def test_what_the_server_often_says_is_translated(site: Site, language: str) -> None:
+    """Everything in a usual session, in every language."""
+    session = [
+        *("CAPA", "LANG", "USER mrose", "PASS wrong", "USER mrose", "PASS sec ret", "LIST", "RETR 1"),
+        *("DELE 1", "DELE 1", "RETR 7", "RSET", "XTND", "QUIT"),
+    ]
+
+    def texts(choose: str) -> list[str]:
+        wire = Wire(Pop3Session(site))
+        wire(choose)
+        return [wire(command).partition("\r\n")[0] for command in session]
+
+    english, other = texts("NOOP"), texts(f"LANG {language}")
+    assert [text for text, said in zip(english, other, strict=True) if text == said] == []
 
 
 def test_stls(site: Site) -> None:
@@ -357,7 +526,10 @@ def test_auth_login(wire: Wire) -> None:
         (["AUTH PLAIN", b64("\0mrose\0wrong")], "-ERR [AUTH] wrong name or password"),
         (["AUTH PLAIN", b64("boss\0mrose\0sec ret")], "-ERR [AUTH] mrose may not act for others"),
         (["AUTH LOGIN", b64("mrose"), "*"], "-ERR the client cancelled the exchange"),
-        (["AUTH KERBEROS_V4"], "-ERR the mechanisms here are PLAIN LOGIN"),
+        (
+            ["AUTH KERBEROS_V4"],
+            f"-ERR the mechanisms here are {MECHANISMS}",
+        ),
         (["AUTH PLAIN", "x" * sasl.LINE_LIMIT], "-ERR a line of more than"),
     ],
 )
@@ -395,6 +567,41 @@ def test_byte_by_byte_gives_the_same_octets(site: Site) -> None:
 
 
 # Hostile clients
+
+
+def test_a_denied_login_is_told_after_a_while(site: Site) -> None:
+    session = Pop3Session(replace(site, login_penalty=2.5))
+    list(session.connected("192.0.2.1", False))
+    first, second = list(session.receive(b"USER mrose\r\nPASS wrong\r\n"))[1:]
+    assert first == Delay(2.5)
+    assert second == Send(b"-ERR [AUTH] wrong name or password\r\n")
+
+
+def test_too_many_errors_end_the_session_and_delete_nothing(wire: Wire, mrose: Account) -> None:
+    wire.login()
+    wire("DELE 1")
+    for _ in range(ERROR_LIMIT - 1):
+        assert wire("XTND").startswith("-ERR")
+        assert not wire.closed
+    assert wire("XTND") == "-ERR there is no command XTND here"
+    assert wire.closed
+    assert wire("QUIT") == ""
+    wire.session.lost()
+    assert len(mrose.inbox) == 2
+    assert mrose.lock()
+
+
+@pytest.mark.parametrize(("code", "told"), [("UNAVAILABLE", "SYS/TEMP"), ("CORRUPTION", "SYS/PERM")])
+def test_a_maildrop_that_cannot_be_opened(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, code: str, told: str
+) -> None:
+    def broken(self: Account) -> bool:
+        raise StoreError(code, "the disk is gone")
+
+    monkeypatch.setattr(Account, "lock", broken)
+    wire("USER mrose")
+    assert wire("PASS sec ret") == f"-ERR [{told}] the maildrop cannot be opened: the disk is gone"
+    assert wire("STAT").startswith("-ERR")
 
 
 @pytest.mark.parametrize(

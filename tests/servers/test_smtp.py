@@ -13,6 +13,7 @@ from support.wire import Wire
 
 from labkit import standards
 from labkit.errors import ProtocolError
+from labkit.grammar import sasl
 from labkit.grammar.framing import Buffer
 from labkit.grammar.smtp import Refused, Reply
 from labkit.servers.smtp import KNOWN_DIFFERENCES, REGISTRY
@@ -94,14 +95,28 @@ def test_what_is_offered_depends_on_where_and_how(office: Office) -> None:
         "HELP",
     ]
     plain = begun(office.wire("submission"))
-    assert "AUTH PLAIN LOGIN" not in extensions(plain)
+    login = " ".join(["AUTH", *sasl.MECHANISMS])
+    assert login not in extensions(plain)
     converse(plain, ("AUTH PLAIN", "538 5.7.11"), ("STARTTLS", "220 2.0.0"))
     plain.start_tls(office.authority.client_context(), "mx.example.org")
     converse(plain, ("MAIL FROM:<a@b>", "503 5.5.1"))
     offered = extensions(plain)
-    assert "AUTH PLAIN LOGIN" in offered
+    assert login in offered
     assert "STARTTLS" not in offered
     converse(plain, ("STARTTLS", "503 5.5.1"), (f"AUTH PLAIN {PLAIN.decode()}", "235 2.7.0"))
+
+
+def test_what_is_hidden_is_not_there(office: Office) -> None:
+    office.serve("submission", hidden={"SIZE", "STARTTLS", "AUTH PLAIN"})
+    office.serve("submissions", hidden={"AUTH"})
+    some = begun(office.wire("submission"))
+    offered = extensions(some)
+    assert " ".join(["AUTH", *sasl.MECHANISMS[1:]]) in offered
+    assert not {"SIZE 1000", "STARTTLS"} & set(offered)
+    converse(some, ("AUTH PLAIN", "504 5.5.4"), ("STARTTLS", "502 5.5.1"))
+    none = begun(office.wire("submissions"))
+    assert not any(line.startswith("AUTH") for line in extensions(none))
+    converse(none, ("AUTH PLAIN", "502 5.5.1"))
 
 
 def test_implicit_tls(office: Office) -> None:

@@ -5,6 +5,8 @@ A wrong name and a wrong password get the same answer (RFC 5530 3, AUTHENTICATIO
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from labkit.grammar import sasl
@@ -24,29 +26,41 @@ def starttls(session: ImapSession, command: Command) -> Done:
 @provides("IMAP4rev1", "LOGIN")
 def login(session: ImapSession, command: Command) -> Done:
     user, password = command.arguments
-    return _log_in(session, user, password, "LOGIN")
+    with _refusals():
+        return _log_in(session, sasl.check_password(session.site, user, password), "LOGIN")
 
 
-@provides("AUTH=PLAIN")
-@provides("AUTH=LOGIN")
 @provides("SASL-IR")
 @provides("IMAP4rev1", "AUTHENTICATE")
 def authenticate(session: ImapSession, command: Command) -> Answer:
     mechanism, initial = command.arguments
-    if mechanism not in sasl.MECHANISMS:
-        raise Refused(f"the mechanisms here are {' '.join(sasl.MECHANISMS)}", "CANNOT")
-    exchange = sasl.MECHANISMS[mechanism]()
-    step = exchange.step(None if initial is None else sasl.read_initial(initial))
-    while isinstance(step, sasl.Challenge):
-        line = yield Ask(sasl.write(step.data), "the next response of AUTHENTICATE")
-        step = exchange.step(sasl.read_response(line))
-    if step.acting_as is not None:
-        raise Refused(f"{step.user} may not act for others", "AUTHORIZATIONFAILED")
-    return _log_in(session, step.user, step.password, "AUTHENTICATE")
+    offered = session.mechanisms()
+    if mechanism not in offered:
+        raise Refused(f"the mechanisms here are {' '.join(offered)}", "CANNOT")
+    exchange = sasl.server(mechanism, session.site, None if initial is None else sasl.read_initial(initial))
+    with _refusals():
+        step = sasl.advance(exchange)
+        while isinstance(step, sasl.Challenge):
+            line = yield Ask(sasl.write(step.data), "the next response of AUTHENTICATE")
+            step = sasl.advance(exchange, sasl.read_response(line))
+    return _log_in(session, step.name, "AUTHENTICATE")
 
 
-def _log_in(session: ImapSession, user: str, password: str, verb: str) -> Done:
-    session.account = session.site.store.authenticate(user, password)
-    if session.account is None:
-        raise Refused("wrong name or password", "AUTHENTICATIONFAILED")
+for _name in sasl.MECHANISMS:
+    provides(f"AUTH={_name}")(authenticate)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """A login that is denied, in IMAP's words; it is told after the penalty."""
+    try:
+        yield
+    except sasl.NotAllowed as denied:
+        raise Refused(str(denied), "AUTHORIZATIONFAILED") from None
+    except sasl.Denied as denied:
+        raise Refused(str(denied), "AUTHENTICATIONFAILED") from None
+
+
+def _log_in(session: ImapSession, user: str, verb: str) -> Done:
+    session.account = session.site.account(user)
     return Done(f"{verb} completed")

@@ -23,7 +23,7 @@ from labkit.grammar.imap_elements import SYSTEM_FLAGS, ImapCursor, write_flags
 from labkit.grammar.imap_frames import CommandFrames, Frame, GoAhead
 from labkit.grammar.imap_frames import Refused as TooLong
 from labkit.grammar.imap_responses import Continuation, Status, write_response
-from labkit.net.session import Action, Close, Send
+from labkit.net.session import Action, Close, Delay, Send
 from labkit.servers.imap.answers import REGISTRY, Answer, Ask, Done, Refused, provides
 from labkit.servers.site import Site
 from labkit.states.imap import MACHINE, State
@@ -139,6 +139,11 @@ class ImapSession:
         """What can be done now, as a response code and the CAPABILITY response have it."""
         return " ".join(["CAPABILITY", *filter(self._offers, REGISTRY.advertised())])
 
+    def mechanisms(self) -> list[str]:
+        """Those of AUTHENTICATE, as the capabilities name them."""
+        offered = [name for name in REGISTRY.advertised() if name.startswith("AUTH=")]
+        return [name.removeprefix("AUTH=") for name in offered if self._offers(name)]
+
     def select(self, name: str, *, read_only: bool) -> View:
         """Open a mailbox in place of the one that is open; if there is none of that name, none is open."""
         self.deselect()
@@ -236,6 +241,8 @@ class ImapSession:
             status, then = Status(command.tag, "OK", done.text, done.code), done.then
         except (ProtocolError, Refused, StoreError) as error:
             status, then = _refusal(command.tag, error), None
+            if status.code == "AUTHENTICATIONFAILED":
+                yield Delay(self.site.login_penalty)
         yield from self._complete(out, status, then)
 
     def _complete(self, out: bytearray, status: Status, then: Action | None) -> Iterator[Action]:
