@@ -1,9 +1,16 @@
 """Functions from tables to pictures: text, HTML and SVG as strings.
 
-ladder.py (who said what to whom, when), bytes.py (the octets, annotated), states.py (a
-protocol's state machine and the path taken), journey.py (the four devices and the
-message's way), waiting.py (where each letter waited, and how long), panels.py (all
-ipywidgets, thin shells around the others).  What they are made of: rows.py reads any table,
-ends.py knows the devices at the ends of a connection, words.py says numbers and text, markup.py writes
-tags and escapes everything, style.py is the one stylesheet, picture.py what a notebook shows.
+    ladder.py        who said what to whom, when; _steps, _scale, _draw and _text are its parts
+    bytes.py         the octets, annotated; pieces.py cuts them
+    states.py        a protocol's state machine and the path taken; states_table.py, the table itself
+    journey.py       the devices and the message's way; moments.py, the same moment by moment
+    waiting.py       where each letter waited, and how long
+    summary.py       a capture in figures; plots.py is matplotlib in the lab's style
+    report.py        a capture as one page
+    terminal.py      what the command line tells
+    panels/          all ipywidgets, thin shells around the others
+
+What they are made of: rows.py reads any table, ends.py knows the devices at the ends of a connection,
+words.py says numbers and text, markup.py writes tags and escapes everything, style.py is the one
+stylesheet, picture.py what a notebook shows.
 """

@@ -84,6 +84,25 @@ font-size: 10.5px; }
 .lk-svg .lk-part { stroke: var(--lk-client); stroke-width: 2.4; }
 .lk-svg .lk-floor { fill: none; stroke: var(--lk-rule); stroke-dasharray: 2 4; }
 """,
+    "plot": """
+.lk-svg.lk-plot { margin: 4px 0; } .lk-svg.lk-plot path { stroke-linejoin: round; }
+""",
+    "summary": f"""
+.lk .lk-sum h2 {{ font: 600 16px {SANS}; margin: 0 0 8px; color: var(--lk-ink); }}
+.lk .lk-sum h3 {{ font: 600 14px {SANS}; margin: 18px 0 4px; color: var(--lk-ink); }}
+.lk .lk-facts {{ display: flex; flex-wrap: wrap; gap: 8px; margin: 0 0 10px; padding: 0; }}
+.lk .lk-facts > div {{ border: 1px solid var(--lk-rule); border-radius: 6px; background: var(--lk-card);
+padding: 6px 14px; }}
+.lk .lk-facts dt {{ color: var(--lk-dim); font-size: 12px; font-weight: 400; }}
+.lk .lk-facts dd {{ margin: 0; font: 600 17px/1.3 {SANS}; }}
+.lk .lk-sum table {{ border-collapse: collapse; margin: 4px 0 8px; font: 12.5px/1.5 {SANS}; }}
+.lk .lk-sum tbody tr:nth-child(n), .lk .lk-sum tbody tr:hover {{ background: none; }}
+.lk .lk-sum th, .lk .lk-sum td {{ padding: 3px 14px 3px 0; text-align: right; border: 0; border-bottom:
+1px solid var(--lk-rule); color: var(--lk-ink); white-space: nowrap; }}
+.lk .lk-sum th:first-child, .lk .lk-sum td:first-child {{ text-align: left; }}
+.lk .lk-sum thead th {{ color: var(--lk-dim); font-weight: 400; }}
+.lk .lk-sum .lk-scroll {{ overflow-x: auto; }}
+""",
     "matrix": f"""
 .lk .lk-matrix {{ overflow-x: auto; }}
 .lk .lk-matrix table {{ border-collapse: collapse; font: 12.5px/1.5 {MONO}; margin: 0; }}

@@ -16,9 +16,13 @@ from labkit.states import smtp
 from labkit.views.bytes import annotate
 from labkit.views.journey import journey
 from labkit.views.ladder import ladder
+from labkit.views.moments import moments, still
 from labkit.views.picture import Picture
+from labkit.views.report import report
 from labkit.views.states import diagram
+from labkit.views.states_table import matrix
 from labkit.views.style import css
+from labkit.views.summary import summary
 
 PAYLOADS = (
     "<script>alert(1)</script>",
@@ -28,7 +32,8 @@ PAYLOADS = (
 )
 HARMLESS = {
     "code", "desc", "details", "div", "g", "p", "pre", "span", "style", "summary", "table", "tbody", "td",
-    "th", "thead", "title", "tr", "svg", "circle", "line", "path", "rect", "text",
+    "th", "thead", "title", "tr", "svg", "circle", "line", "path", "rect", "text", "tspan", "b", "caption",
+    "h2", "h3", "dl", "dt", "dd",
 }  # fmt: skip
 
 
@@ -38,8 +43,30 @@ def pictures(rows: dict[str, Any]) -> list[Picture]:
          "offset": 0, "raw": f"{row['verb']} {row['argument']}\r\n".encode()}
         for row in rows["exchanges"]
     ]  # fmt: skip
-    source = rows | {"lines": lines}
-    return [ladder(source), annotate(source), journey(source), diagram(smtp.MACHINE, source)]
+    flaws = [
+        {"capture": "t", "connection": row["connection"], "exchange": row["exchange"], "sender": "client",
+         "offset": 1, "flaw": "bare-lf", "detail": str(row["argument"]), "meaning": "m", "rfc": "RFC 5321"}
+        for row in rows["exchanges"][:3]
+    ]  # fmt: skip
+    hops = [
+        {"capture": "t", "connection": 3, "exchange": 5, "message": None, "hop": 1, "by": row["client_name"],
+         "from_name": row["client_name"], "with": "ESMTP", "id": row["server"], "time": None}
+        for row in rows["connections"][:1]
+    ]  # fmt: skip
+    source = rows | {"lines": lines, "flaws": flaws, "hops": hops}
+    walk = moments(source, every="exchange")
+    return [
+        ladder(source),
+        ladder(source, scale="time", selected=(0, 5)),
+        annotate(source),
+        annotate(source, hex=True),
+        journey(source),
+        *(still(walk, k) for k in range(0, len(walk), 5)),
+        diagram(smtp.MACHINE, source),
+        matrix(smtp.MACHINE, source),
+        summary(source, plots=False),
+        report(source, plots=False),
+    ]
 
 
 class Tags(HTMLParser):

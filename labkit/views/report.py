@@ -1,0 +1,60 @@
+"""A capture as one page of its own: its figures, the journey, and every connection told in full.
+
+The page needs no server, script or network; connections are folded, and a large capture is
+shown as far as `limit` connections go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labkit.views.bytes import annotate
+from labkit.views.ends import ends_of
+from labkit.views.journey import journey, port_words, protocol_words
+from labkit.views.ladder import ladder
+from labkit.views.markup import Markup, el, join
+from labkit.views.picture import Picture
+from labkit.views.rows import Row, tables_of
+from labkit.views.summary import summary
+from labkit.views.words import plural
+
+
+def report(source: Any, *, title: str = "A capture", limit: int = 50, plots: bool = True) -> Picture:
+    """Summary, journey, and for each of the first `limit` connections its ladder and its octets.
+
+    `report(capture).save("capture.html")` writes the page.
+    """
+    connections, lookups = tables_of(source, "connections", "lookups")
+    ends = [row for _, row in sorted(ends_of(connections, lookups).items()) if row["protocol"] != "dns"]
+    overview, way = summary(source, title=title, plots=plots), journey(source)
+    rest = len(ends) - limit
+    note = f"{plural(rest, 'more connection')} not shown" if rest > 0 else ""
+    body = el(
+        "div",
+        _whole(overview),
+        el("h3", "The way of the mail"),
+        _whole(way),
+        el("h3", "Connections"),
+        *(_connection(source, row) for row in ends[:limit]),
+        el("p", note, class_="lk-legend") if note else None,
+        class_="lk-sum",
+    )
+    text = "\n\n".join(filter(None, [str(overview), str(way), note]))
+    return Picture(text, overview.alt, html=body, parts=("summary", "fold"))
+
+
+def _connection(source: Any, row: Row) -> Markup:
+    number = row["connection"]
+    words = (
+        f"{number}: {protocol_words(row)}, {row['client_name']} to {row['server_name']}, {port_words(row)}"
+    )
+    return el(
+        "details",
+        el("summary", words),
+        _whole(ladder(source, connection=number)),
+        _whole(annotate(source, connection=number)),
+    )
+
+
+def _whole(picture: Picture) -> Markup:
+    return join([Markup(picture._repr_html_())])
