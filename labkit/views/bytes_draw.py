@@ -34,7 +34,8 @@ def html(wire: Wire, hex: bool) -> Markup:
     head = el("tr", *(el("th", word, scope="col") for word in heads))
     rows = _hex_rows if hex else _rows
     body = Markup("".join(row for line in wire.lines for row in rows(line, line_class(wire, line))))
-    names = [join([_SPANS[kind], kind, _OFF, " "]) for kind in LETTERS if _has(wire, kind)]
+    used = _kinds(wire)
+    names = [join([_SPANS[kind], kind, _OFF, " "]) for kind in LETTERS if kind in used]
     sign = el("span", "0d 0a", class_="lk-eol") if hex else el("span", "CRLF", class_="lk-b-ending")
     table = el("table", el("thead", head), el("tbody", body), aria_label=wire.alt)
     return el(
@@ -45,8 +46,8 @@ def html(wire: Wire, hex: bool) -> Markup:
     )
 
 
-def _has(wire: Wire, kind: str) -> bool:
-    return any(piece.kind == kind for line in wire.lines for piece in line.pieces)
+def _kinds(wire: Wire) -> set[str]:
+    return {piece.kind for line in wire.lines for piece in line.pieces}
 
 
 def line_class(wire: Wire, line: Line) -> str:
@@ -130,7 +131,8 @@ def write(wire: Wire, hex: bool) -> str:
         else:
             out += _text_lines(line, start)
     out.extend([wire.note] if wire.note else [])
-    said = [f"{letter} {kind}" for kind, letter in LETTERS.items() if _has(wire, kind)]
+    used = _kinds(wire)
+    said = [f"{letter} {kind}" for kind, letter in LETTERS.items() if kind in used]
     ends = "0d 0a ends a line" if hex else r"\r\n ends a line"
     out.append("Marks: " + "; ".join(filter(None, ["" if hex else ", ".join(said), ends])))
     return "\n".join(out)

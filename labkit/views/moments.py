@@ -11,8 +11,9 @@ in a mailbox.  The Received field that a server added is known once the message 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, overload
 
@@ -39,9 +40,46 @@ Lying = Mapping[tuple[str, Place], tuple[Letter, ...]]
 """(device, place) -> what lies there."""
 
 
+class Ledger:
+    """Every letter that was put somewhere or taken away, in order: all moments share one."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, Place, Letter, bool]] = []
+
+    def put(self, device: str, place: Place, letter: Letter) -> None:
+        self.entries.append((device, place, letter, True))
+
+    def take(self, device: str, place: Place, letter: Letter) -> None:
+        """All copies of it."""
+        self.entries.append((device, place, letter, False))
+
+    def at(self, until: int) -> Lying:
+        """What lies where after so many entries."""
+        found: dict[tuple[str, Place], list[Letter]] = {}
+        for device, place, letter, comes in self.entries[:until]:
+            lying = found.setdefault((device, place), [])
+            if comes:
+                lying.append(letter)
+            else:
+                lying[:] = [other for other in lying if other != letter]
+        return {key: tuple(lying) for key, lying in found.items()}
+
+    def most(self) -> Mapping[tuple[str, Place], int]:
+        """How many letters ever lie in each place."""
+        now: Counter[tuple[str, Place]] = Counter()
+        copies: Counter[tuple[str, Place, Letter]] = Counter()
+        found: dict[tuple[str, Place], int] = {}
+        for device, place, letter, comes in self.entries:
+            change = 1 if comes else -copies[device, place, letter]
+            copies[device, place, letter] += change
+            now[device, place] += change
+            found[device, place] = max(found.get((device, place), 0), now[device, place])
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What happens at one time (µs), and what lies where once it has happened.
+    """What happens at one time (µs).
 
     `source` and `target` are devices: who speaks, or from whom to whom the letter goes; None: nobody
     speaks.  `received` are the Received fields that the letter has got so far, oldest first.
@@ -49,7 +87,8 @@ class Moment:
 
     at: int
     words: str
-    places: Lying
+    ledger: Ledger = field(repr=False, compare=False)
+    until: int  # entries of the ledger
     source: str | None = None
     target: str | None = None
     protocol: str = ""
@@ -59,6 +98,11 @@ class Moment:
     connection: int | None = None
     exchange: int | None = None
     is_step: bool = True
+
+    @property
+    def places(self) -> Lying:
+        """What lies where once this has happened."""
+        return self.ledger.at(self.until)
 
 
 @dataclass(frozen=True)
@@ -71,14 +115,7 @@ class Walk(Sequence[Moment]):
     @cached_property
     def most(self) -> Mapping[tuple[str, Place], int]:
         """How many letters ever lie in each place: so that pictures of all moments have one form."""
-        found: dict[tuple[str, Place], int] = {}
-        before: Lying = {}
-        for moment in self.moments:
-            if moment.places is not before:
-                before = moment.places
-                for key, lying in before.items():
-                    found[key] = max(found.get(key, 0), len(lying))
-        return found
+        return self.moments[0].ledger.most() if self.moments else {}
 
     def __len__(self) -> int:
         return len(self.moments)

@@ -41,11 +41,11 @@ def _lying_words(walk: Walk, moment: Moment) -> str:
 
 def _shelves(walk: Walk, moment: Moment) -> Iterator[tuple[Device, Place, tuple[Letter, ...]]]:
     """What lies where; places that nothing ever lies in are left out."""
-    used = walk.most
+    used, places = walk.most, moment.places
     for device in walk.devices:
         for place in PLACES:
             if (device.name, place) in used:
-                yield device, place, moment.places.get((device.name, place), ())
+                yield device, place, places.get((device.name, place), ())
 
 
 def _draw(walk: Walk, moment: Moment, head: str, alt: str) -> Markup:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from labkit.views.journey import port_words, protocol_words
-from labkit.views.moments import Letter, Lying, Moment, Place
+from labkit.views.moments import Ledger, Letter, Moment, Place
 from labkit.views.received import Fields
 from labkit.views.rows import Row
 from labkit.views.words import OUTCOME_MARKS, plural, short, visible
+
+MANY = 1 << 30
 
 
 class Story:
@@ -35,14 +39,19 @@ class Story:
         followed = [row for row in ordered if row["trace_id"] in self.letters]
         self.by_trace: dict[str, list[Row]] = {}
         self.by_connection: dict[int, list[Row]] = {}
+        self.last: dict[tuple[str, str, str], int] = {}  # trace, direction, device that gives it away -> when
         for row in followed:
             self.carried.setdefault((row["connection"], row["exchange"]), []).append(row)
             self.by_trace.setdefault(row["trace_id"], []).append(row)
             self.by_connection.setdefault(row["connection"], []).append(row)
+            end = ends[row["connection"]]
+            whose = end["server_name"] if row["direction"] == "retrieved" else end["client_name"]
+            self.last[row["trace_id"], row["direction"], whose] = row["time"]
         self.fields = Fields(followed, hops)
         self.marked: dict[int, dict[str, str]] = {}  # POP3: connection -> number -> trace
         self.numbered: dict[int, dict[str, str]] = {}
-        self.places: Lying = {}
+        self.ledger = Ledger()
+        self.copies: Counter[tuple[str, Place, str]] = Counter()  # device, place, trace
         self.way: dict[tuple[str, str], tuple[str, ...]] = {}  # trace, device -> servers that took it
 
     def told(self) -> Iterator[Moment]:
@@ -74,18 +83,26 @@ class Story:
                 self._put(client, place, letter)
                 self.way[letter.trace, client] = ()
                 words = f"“{short(letter.subject, 40)}” is ready on the {_title(end, 'client')}"
-                yield Moment(at, words, self.places, letter=letter)
+                yield self._moment(at, words, letter=letter)
         words = f"{_title(end, 'client')} connects to the {_title(end, 'server')}, {port_words(end)}"
         failed = end.get("ended") if not end.get("exchanges", 1) else None
         outcome = "unanswered" if failed in ("timeout", "cut") else "permanent" if failed else None
         words += ": nobody answers" if outcome == "unanswered" else ": it is refused" if outcome else ""
-        yield Moment(at, words, self.places, client, server, protocol_words(end), outcome, connection=number)
+        yield self._moment(
+            at,
+            words,
+            source=client,
+            target=server,
+            protocol=protocol_words(end),
+            outcome=outcome,
+            connection=number,
+        )
 
     def _said(self, row: Row, end: Row, at: int) -> Iterator[Moment]:
         client, server = end["client_name"], end["server_name"]
-        common = Moment(
-            at, _exchange_words(row), self.places, client, server, protocol_words(end), row["outcome"],
-            connection=row["connection"], exchange=row["exchange"], is_step=False,
+        common = self._moment(
+            at, _exchange_words(row), source=client, target=server, protocol=protocol_words(end),
+            outcome=row["outcome"], connection=row["connection"], exchange=row["exchange"], is_step=False,
         )  # fmt: skip
         found = self.carried.get((row["connection"], row["exchange"]), [])
         if end["protocol"] == "dns":
@@ -96,7 +113,9 @@ class Story:
                 yield self._carried(common, message, end, row)
         elif gone := self._deleted(row, server):
             words = f"deletes {plural(len(gone), 'message')} from the mailbox at the {_title(end, 'server')}"
-            yield replace(common, words=f"{_title(end, 'client')} {words}", places=self.places, is_step=True)
+            yield replace(
+                common, words=f"{_title(end, 'client')} {words}", until=len(self.ledger.entries), is_step=True
+            )
         else:
             yield common
 
@@ -110,8 +129,7 @@ class Story:
             words = f"{_title(end, 'client')} fetches {quoted} from the {_title(end, 'server')}"
             if went:
                 self._put(server, "mailbox", letter)
-                copies = self.places[server, "mailbox"].count(letter)
-                self._put(client, "fetched", letter, copies)
+                self._put(client, "fetched", letter, self.copies[server, "mailbox", letter.trace])
                 self.numbered.setdefault(row["connection"], {})[row.get("argument") or ""] = letter.trace
             way = self.way.get((letter.trace, server), ())
             return self._moved(common, words, letter, way, server, client, message)
@@ -119,7 +137,7 @@ class Story:
         if went:
             self.way[letter.trace, server] = way
             for place in self._after(letter, server, message, end):
-                self._put(server, place, letter, copies=99)
+                self._put(server, place, letter, copies=MANY)
             self._leaves(letter, client, message)
             words = f"{_title(end, 'server')} accepts {quoted}"
         else:
@@ -127,7 +145,7 @@ class Story:
             if message["outcome"] in (None, "unanswered"):
                 words = f"no reply: the {_title(end, 'client')} cannot know what became of {quoted}"
                 if self._taken_unseen(letter, server):
-                    self._put(server, "mailbox", letter, copies=99)
+                    self._put(server, "mailbox", letter, copies=MANY)
                     words = f"{_title(end, 'server')} takes {quoted}, but its reply does not arrive"
             elif message["outcome"] == "permanent":
                 self._leaves(letter, client, message)
@@ -145,13 +163,14 @@ class Story:
         row: Row,
     ) -> Moment:
         received = self.fields.of(letter.trace, way)
-        return replace(common, words=words, places=self.places, source=source, target=target, letter=letter,
+        until = len(self.ledger.entries)
+        return replace(common, words=words, until=until, source=source, target=target, letter=letter,
                        received=received, outcome=row["outcome"], is_step=True)  # fmt: skip
 
     def _taken_unseen(self, letter: Letter, server: str) -> bool:
         """Whether more copies are fetched later than the server is known to have accepted."""
         fetched: dict[int, int] = {}
-        accepted = self.places.get((server, "mailbox"), ()).count(letter)
+        accepted = self.copies[server, "mailbox", letter.trace]
         for row in self.by_trace[letter.trace]:
             if self.ends[row["connection"]]["server_name"] != server or row["outcome"] != "ok":
                 continue
@@ -163,25 +182,23 @@ class Story:
 
     def _after(self, letter: Letter, server: str, message: Row, end: Row) -> list[Place]:
         """Where a server puts what it accepted, by what it does with it later."""
-        later = [row for row in self.by_trace[letter.trace] if row["time"] > message["time"]]
-        sides = [(self.ends[row["connection"]], row["direction"]) for row in later]
         found: list[Place] = []
-        if any(way == "sent" and other["client_name"] == server for other, way in sides):
+        if self._later(letter, "sent", server, message):
             found.append("queue")
-        if any(way == "retrieved" and other["server_name"] == server for other, way in sides):
+        if self._later(letter, "retrieved", server, message):
             found.append("mailbox")
         return found or (["queue"] if end.get("step") == "submit" else ["mailbox"])
 
     def _leaves(self, letter: Letter, client: str, message: Row) -> None:
         """The sender's side is done with a letter, unless it has to bring it to another server as well."""
-        again = any(
-            row["time"] > message["time"]
-            and row["direction"] == "sent"
-            and self.ends[row["connection"]]["client_name"] == client
-            for row in self.by_trace[letter.trace]
-        )
-        if not again:
-            self._take(client, ("outbox", "queue"), letter.trace)
+        if not self._later(letter, "sent", client, message):
+            self._take(client, "outbox", letter)
+            self._take(client, "queue", letter)
+
+    def _later(self, letter: Letter, direction: str, device: str, message: Row) -> bool:
+        """Whether the device sends the letter, or has it fetched, after this message."""
+        when = self.last.get((letter.trace, direction, device))
+        return when is not None and when > message["time"]
 
     def _deleted(self, row: Row, server: str) -> list[str]:
         """POP3: what was marked goes when QUIT is answered (RFC 1939 6)."""
@@ -196,24 +213,23 @@ class Story:
         elif row["verb"] == "QUIT" and marked:
             gone = list(marked.values())
             for trace in gone:
-                self._take(server, ("mailbox",), trace)
+                self._take(server, "mailbox", self.letters[trace])
             marked.clear()
             return gone
         return []
 
+    def _moment(self, at: int, words: str, **more: Any) -> Moment:
+        return Moment(at, words, self.ledger, len(self.ledger.entries), **more)
+
     def _put(self, device: str, place: Place, letter: Letter, copies: int = 1) -> None:
         """One more, unless so many copies of it lie there."""
-        lying = self.places.get((device, place), ())
-        if lying.count(letter) < copies:
-            self.places = {**self.places, (device, place): (*lying, letter)}
+        if self.copies[device, place, letter.trace] < copies:
+            self.copies[device, place, letter.trace] += 1
+            self.ledger.put(device, place, letter)
 
-    def _take(self, device: str, places: Sequence[Place], trace: str) -> None:
-        kept = {}
-        for key, lying in self.places.items():
-            if key[0] == device and key[1] in places:
-                lying = tuple(letter for letter in lying if letter.trace != trace)
-            kept[key] = lying
-        self.places = kept
+    def _take(self, device: str, place: Place, letter: Letter) -> None:
+        if self.copies.pop((device, place, letter.trace), 0):
+            self.ledger.take(device, place, letter)
 
 
 def _title(end: Row, side: str) -> str:

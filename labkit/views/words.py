@@ -21,6 +21,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def visible(text: str) -> str:
     """Text with every character shown: controls, bidirectional overrides and the like as escapes."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
