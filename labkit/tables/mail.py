@@ -117,10 +117,10 @@ def user_of(mechanism: str, responses: list[bytes]) -> str | None:
         return text(first) or None
     if mechanism == "CRAM-MD5":
         return text(first.rpartition(b" ")[0]) or None
-    # SCRAM-*: n=user; OAUTHBEARER: a=user; XOAUTH2: user=user
+    # SCRAM-*: n=user; OAUTHBEARER: a=user; XOAUTH2: user=user; the first two write "," and "=" as =2C, =3D
     pattern = rb"(?:^|,)n=([^,]*)" if mechanism.startswith("SCRAM-") else rb"(?:\ba|\Auser)=([^,\x01]*)"
     named = re.search(pattern, first)
-    return text(named[1]) if named else None
+    return text(named[1].replace(b"=2C", b",").replace(b"=3D", b"=")) if named else None
 
 
 def text(octets: bytes | None) -> str | None:
