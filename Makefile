@@ -44,7 +44,8 @@ bench: .venv/test.stamp  ## how fast, as ratios against a peer measured in the s
 
 programs:  ## the system programs that some tests drive (Debian; needs root)
 	apt-get update -qq
-	apt-get install -y -qq --no-install-recommends chromium curl fetchmail mpop swaks tcpdump tshark
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  chromium curl fetchmail libnet-ssleay-perl mpop msmtp swaks tcpdump tshark
 
 clean:  ## remove .venv and what tools left behind
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
