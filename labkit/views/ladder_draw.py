@@ -20,7 +20,7 @@ _GUTTER, _HEAD, _MARGIN = 104, 66, 24
 _GAPS = {2: 470, 3: 370}  # between lifelines; four and more stand closer
 _LETTER = 7.6  # width of a monospaced letter of 12.5 px, rounded up
 _NARROW = 6.6  # of one in a heading
-_SHARE, _TOWARDS = 0.78, 0.58  # of a slanted arrow: what its label takes, and where its middle is
+_SHARE, _TOWARDS = 0.86, 0.56  # of a slanted arrow: what its label takes, and where its middle is
 _LANE, _LANES = 5, 12  # bars of commands in flight: how far from each other, and how many at most
 _CLASSES = {
     "command": "lk-client-ink",

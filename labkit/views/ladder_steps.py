@@ -164,7 +164,7 @@ def _opening(number: int, end: Row, rows: Sequence[Row]) -> str:
     if end.get("server_port"):
         words.append(f"port {end['server_port']}")
     if end.get("tls") == "implicit":
-        words.append("implicit TLS")
+        words.append("TLS")
     return f"connection {number}: {', '.join(filter(None, words))}"
 
 

@@ -141,7 +141,8 @@ background: linear-gradient(currentColor, currentColor) 0 0 / 3px 100% no-repeat
 .lk .lk-wire tr.lk-chosen > td {{ background-color: var(--lk-client-soft); }}
 .lk .lk-wire tr.lk-chosen > td.lk-off:nth-child(2) {{ font-weight: 700; }}
 .lk .lk-wire .lk-eol {{ color: var(--lk-dim); font-style: italic; }}
-.lk .lk-wire td.lk-caret {{ color: var(--lk-bad); white-space: pre-wrap; max-width: 100ch; }}
+.lk .lk-wire td.lk-caret {{ padding-left: 8px; color: var(--lk-bad); white-space: pre-wrap;
+max-width: 100ch; }}
 .lk-b-verb {{ font-weight: 700; color: var(--lk-client); }}
 .lk-b-argument {{ text-decoration: underline; text-decoration-color: var(--lk-client);
 text-underline-offset: 3px; }}

@@ -25,7 +25,8 @@ def latencies(found: Figures) -> Markup:
             axes.bar(range(len(names)), counts, 0.72, bottom=floor, label=group.name, **_look(group))
             floor = [below + count for below, count in zip(floor, counts, strict=True)]
         axes.set_xticks(range(len(names)), names)
-        axes.set_xlim(-0.6, max(len(names), 3) - 0.4)
+        room = max(3 - len(names), 0) / 2  # few classes stand in the middle
+        axes.set_xlim(-0.6 - room, len(names) - 0.4 + room)
         axes.set_title("How long replies took")
         axes.set_ylabel("replies")
         axes.yaxis.get_major_locator().set_params(integer=True)
