@@ -49,13 +49,13 @@ class Meddler:
         way = self._way
         fate = judge(self._rules, Event(self._connection, self._sender, data, way.microseconds()))
         if fate.gather and fate.data:
-            self._lose(data, layer)
+            self.lose(data, layer)
             self._gather(fate, layer, go)
         else:
             self.flush()
             forged = fate.data != data
             if forged:
-                self._lose(data, layer)
+                self.lose(data, layer)
             self._emit(fate, layer, go, forged=forged)
         if fate.ending:
             self.flush()
@@ -79,7 +79,8 @@ class Meddler:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(fate.gather, self.flush)
 
-    def _lose(self, data: bytes, layer: Layer) -> None:
+    def lose(self, data: bytes, layer: Layer) -> None:
+        """Note octets that were written and never arrive."""
         sent = self._way.microseconds()
         self._tap.add(Record(self._connection.number, sent, None, self._sender, data, layer))
 

@@ -72,6 +72,7 @@ class End(_FlowControlMixin, Wire):
         self._resuming = False  # the protocol will be told to go on
         self._closing = False  # nothing more is taken from the protocol
         self._ended = False  # the end of the stream is on its way
+        self._muted = False  # because a rule said so
         self._over = False  # connection_lost is called or about to be
         self._flying = 0  # octets on their way or unread at the other end
         self._coming: deque[Chunk] = deque()  # on their way to this end
@@ -118,6 +119,8 @@ class End(_FlowControlMixin, Wire):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._ended or self._closing or not data:
+            if self._muted:
+                self._note(bytes(data), self.layer, None, False)
             return
         if self.layer == "plain":
             self.send(bytes(data), "plain", self._write)
@@ -223,6 +226,7 @@ class End(_FlowControlMixin, Wire):
         if how == "end":
             self._note_end("quit", self.side)
             self.write_eof()
+            self._muted = True
         elif not after:
             self.cut(how)
         else:

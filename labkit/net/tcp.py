@@ -107,6 +107,7 @@ class RealEnd(Wire):
 
     def _carry(self, data: bytes, layer: Layer, way: _Way, sender: Side, go: Pass, asked: bool) -> None:
         if sender in self._mute:
+            way.meddler.lose(data, layer)
             return
         if asked and (self.faults or way.meddler.gathering):
             way.meddler.pass_on(data, layer, go)

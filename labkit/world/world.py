@@ -38,6 +38,7 @@ from labkit.servers.imap.session import ImapSession
 from labkit.servers.pop3 import Pop3Session
 from labkit.servers.site import Site
 from labkit.world.devices import Device, MailServer, UserHost
+from labkit.world.faults import parse
 
 if TYPE_CHECKING:
     from labkit.capture.tape import Tape
@@ -272,8 +273,13 @@ class World:
     # Faults, and what was seen
 
     @contextmanager
-    def fault(self, rule: Rule) -> Iterator[None]:
-        """While in this block, the rule is asked about everything that is sent."""
+    def fault(self, rule: Rule | str) -> Iterator[None]:
+        """While in this block, the rule is asked about everything that is sent.
+
+        A rule of the catalogue may be named: "latency:0.5@mail.example.org" (see `labkit.world.faults`).
+        """
+        if isinstance(rule, str):
+            rule = parse(rule, seed=self.seed).rule
         self.call(lambda: self.network.faults.append(rule))
         try:
             yield

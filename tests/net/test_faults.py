@@ -149,7 +149,7 @@ def test_the_end_of_the_servers_stream(run):
     with pytest.raises(Disconnected, match="the server closed the connection"):
         run(on(b"+OK two", End(b"+OK two\r\n")), b"one", b"two", b"three")
     assert fates(run.network, b"+OK two") == [("server", True)]
-    assert fates(run.network, b"+OK three") == []
+    assert ("server", True) not in fates(run.network, b"+OK three")
     assert (run.network.tap.connections[0].ended, run.network.tap.connections[0].closed_by) == (
         "quit",
         "server",
@@ -161,7 +161,7 @@ def test_the_end_of_the_clients_stream_leaves_the_other_open(run):
     with pytest.raises(Disconnected):
         run(on(b"two", End(b"two\r\n")), b"one", b"two", b"three")
     assert fates(run.network, b"+OK two") == [("server", True)]
-    assert fates(run.network, b"+OK three") == []
+    assert ("server", True) not in fates(run.network, b"+OK three")
 
 
 @pytest.mark.parametrize("before", [(), TLS], ids=["plain", "tls"])
