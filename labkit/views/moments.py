@@ -50,7 +50,7 @@ class Ledger:
         self.entries.append((device, place, letter, True))
 
     def take(self, device: str, place: Place, letter: Letter) -> None:
-        """All copies of it."""
+        """One copy of it."""
         self.entries.append((device, place, letter, False))
 
     def at(self, until: int) -> Lying:
@@ -61,18 +61,15 @@ class Ledger:
             if comes:
                 lying.append(letter)
             else:
-                lying[:] = [other for other in lying if other != letter]
+                lying.remove(letter)
         return {key: tuple(lying) for key, lying in found.items()}
 
     def most(self) -> Mapping[tuple[str, Place], int]:
         """How many letters ever lie in each place."""
         now: Counter[tuple[str, Place]] = Counter()
-        copies: Counter[tuple[str, Place, Letter]] = Counter()
         found: dict[tuple[str, Place], int] = {}
-        for device, place, letter, comes in self.entries:
-            change = 1 if comes else -copies[device, place, letter]
-            copies[device, place, letter] += change
-            now[device, place] += change
+        for device, place, _, comes in self.entries:
+            now[device, place] += 1 if comes else -1
             found[device, place] = max(found.get((device, place), 0), now[device, place])
         return found
 

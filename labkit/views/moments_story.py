@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from labkit.views.deletions import Deletions
 from labkit.views.journey import port_words, protocol_words
 from labkit.views.moments import Ledger, Letter, Moment, Place
 from labkit.views.received import Fields
@@ -48,8 +49,7 @@ class Story:
             whose = end["server_name"] if row["direction"] == "retrieved" else end["client_name"]
             self.last[row["trace_id"], row["direction"], whose] = row["time"]
         self.fields = Fields(followed, hops)
-        self.marked: dict[int, dict[str, str]] = {}  # POP3: connection -> number -> trace
-        self.numbered: dict[int, dict[str, str]] = {}
+        self.deletions: defaultdict[int, Deletions] = defaultdict(Deletions)  # by connection
         self.ledger = Ledger()
         self.copies: Counter[tuple[str, Place, str]] = Counter()  # device, place, trace
         self.way: dict[tuple[str, str], tuple[str, ...]] = {}  # trace, device -> servers that took it
@@ -130,7 +130,7 @@ class Story:
             if went:
                 self._put(server, "mailbox", letter)
                 self._put(client, "fetched", letter, self.copies[server, "mailbox", letter.trace])
-                self.numbered.setdefault(row["connection"], {})[row.get("argument") or ""] = letter.trace
+                self.deletions[row["connection"]].fetched(row, message)
             way = self.way.get((letter.trace, server), ())
             return self._moved(common, words, letter, way, server, client, message)
         way = (*self.way.get((letter.trace, client), ()), server)
@@ -192,8 +192,9 @@ class Story:
     def _leaves(self, letter: Letter, client: str, message: Row) -> None:
         """The sender's side is done with a letter, unless it has to bring it to another server as well."""
         if not self._later(letter, "sent", client, message):
-            self._take(client, "outbox", letter)
-            self._take(client, "queue", letter)
+            for place in ("outbox", "queue"):
+                for _ in range(self.copies[client, place, letter.trace]):
+                    self._take(client, place, letter)
 
     def _later(self, letter: Letter, direction: str, device: str, message: Row) -> bool:
         """Whether the device sends the letter, or has it fetched, after this message."""
@@ -201,22 +202,11 @@ class Story:
         return when is not None and when > message["time"]
 
     def _deleted(self, row: Row, server: str) -> list[str]:
-        """POP3: what was marked goes when QUIT is answered (RFC 1939 6)."""
-        if row["protocol"] != "pop3" or row["outcome"] != "ok":
-            return []
-        number, marked = row["connection"], self.marked.setdefault(row["connection"], {})
-        argument = row.get("argument") or ""
-        if row["verb"] == "DELE" and argument in self.numbered.get(number, {}):
-            marked[argument] = self.numbered[number][argument]
-        elif row["verb"] == "RSET":
-            marked.clear()
-        elif row["verb"] == "QUIT" and marked:
-            gone = list(marked.values())
-            for trace in gone:
-                self._take(server, "mailbox", self.letters[trace])
-            marked.clear()
-            return gone
-        return []
+        """What this exchange takes out of the mailbox."""
+        gone = self.deletions[row["connection"]].gone(row)
+        for trace in gone:
+            self._take(server, "mailbox", self.letters[trace])
+        return gone
 
     def _moment(self, at: int, words: str, **more: Any) -> Moment:
         return Moment(at, words, self.ledger, len(self.ledger.entries), **more)
@@ -228,7 +218,8 @@ class Story:
             self.ledger.put(device, place, letter)
 
     def _take(self, device: str, place: Place, letter: Letter) -> None:
-        if self.copies.pop((device, place, letter.trace), 0):
+        if self.copies[device, place, letter.trace]:
+            self.copies[device, place, letter.trace] -= 1
             self.ledger.take(device, place, letter)
 
 

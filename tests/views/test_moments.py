@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from labkit.views.deletions import Deletions
 from labkit.views.journey import journey
 from labkit.views.moments import Walk, moments, still
 from labkit.world.faults import cut_before_final_reply
@@ -76,6 +77,52 @@ def test_mail_within_one_domain_never_waits_in_a_queue() -> None:
     carol.retrieve("imap")
     places = {place for moment in moments(world) for _, place in moment.places}
     assert places == {"outbox", "mailbox", "fetched"}
+
+
+@pytest.mark.parametrize("protocol", ["pop3", "imap"])
+def test_a_mailbox_is_empty_when_its_messages_are_deleted(protocol: Literal["pop3", "imap"]) -> None:
+    world = World()
+    alice, bob = world.user("alice@example.com"), world.user("bob@example.org")
+    for subject in ("One", "Two"):
+        alice.submit(alice.compose(to=bob, subject=subject, text="Hello"))
+        world.settle()
+    bob.retrieve(protocol)
+    before = moments(world)[-1]
+    bob.retrieve(protocol, delete=True)
+    after = next(moment for moment in moments(world) if "deletes 2 messages" in moment.words)
+    assert [len(moment.places.get((C, "mailbox"), ())) for moment in (before, after)] == [2, 0]
+
+
+def imap(verb: str, argument: str = "", outcome: str = "ok") -> dict[str, Any]:
+    return {"protocol": "imap", "verb": verb, "argument": argument, "outcome": outcome}
+
+
+def pop3(verb: str, argument: str = "", outcome: str = "ok") -> dict[str, Any]:
+    return {"protocol": "pop3", "verb": verb, "argument": argument, "outcome": outcome}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([pop3("DELE", "1"), pop3("QUIT")], ["a"]),
+        ([pop3("DELE", "1"), pop3("RSET"), pop3("QUIT")], []),
+        ([pop3("DELE", "1", "permanent"), pop3("DELE", "9"), pop3("QUIT")], []),
+        ([pop3("DELE", "1")], []),
+        ([imap("UID STORE", r"1:* +FLAGS.SILENT (\Deleted)"), imap("EXPUNGE"), imap("EXPUNGE")], ["a", "b"]),
+        ([imap("UID STORE", r"2 FLAGS \Deleted \Seen"), imap("CLOSE")], ["b"]),
+        ([imap("UID STORE", r"1:2 +FLAGS (\Deleted)"), imap("UID STORE", r"1 -FLAGS (\Deleted)"),
+          imap("EXPUNGE")], ["b"]),
+        ([imap("UID STORE", r"1 +FLAGS (\Deleted)"), imap("UID STORE", r"1 FLAGS ()"), imap("CLOSE")], []),
+        ([imap("UID STORE", r"1 +FLAGS (\Seen)"), imap("UID STORE", "nonsense"), imap("CLOSE")], []),
+        ([imap("UID STORE", r"1 +FLAGS (\Deleted)"), imap("LOGOUT")], []),
+    ],
+)  # fmt: skip
+def test_what_is_deleted(said: list[dict[str, Any]], expected: list[str]) -> None:
+    deletions = Deletions()
+    for number, trace in ((1, "a"), (2, "b")):
+        fetch = {"protocol": said[0]["protocol"], "argument": str(number)}
+        deletions.fetched(fetch, {"uid": number, "trace_id": trace})
+    assert [trace for row in said for trace in deletions.gone(row)] == expected
 
 
 def test_a_host_that_does_not_answer() -> None:
