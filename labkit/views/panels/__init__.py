@@ -5,7 +5,7 @@ look.py      their stylesheet (look.css) and small tables
 card.py      Card: an exercise
 console.py   Console: a connection typed by hand.  byhand.py is what it does without widgets, forms.py the
              lines to begin with, explain.py the last reply in words, code.py the sitting as Python,
-             saved.py the file it is kept in, line.py and line.js the line that is typed
+             saved.py the file it is kept in, keyboard.py (line.js, keys.js) what is typed
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from __future__ import annotations
 from labkit.views.panels.card import Card, literal
 from labkit.views.panels.console import Console
 from labkit.views.panels.explorer import Explorer
+from labkit.views.panels.faults import Faults
+from labkit.views.panels.player import Player
 from labkit.views.panels.shell import interactive
 
-__all__ = ["Card", "Console", "Explorer", "interactive", "literal"]
+__all__ = ["Card", "Console", "Explorer", "Faults", "Player", "interactive", "literal"]

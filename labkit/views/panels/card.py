@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from labkit.views.markup import el, prose
-from labkit.views.panels.shell import Panel, button, show
+from labkit.views.panels.shell import Panel, button, frame, row, show
 from labkit.views.picture import Picture
 from labkit.views.style import sheet
 
@@ -67,9 +67,9 @@ class Card(Panel):
         buttons = [] if self._needs else [button("Check", self._on_check, "primary")]
         self._hint_button = button("Hint 1 of 3", self._on_hint)
         buttons += [self._hint_button, button("Show the solution", self._on_solution)]
-        rows += [w.HBox(buttons), self._result, self._more, self._standing]
+        rows += [row(*buttons), self._result, self._more, self._standing]
         self._stand()
-        return w.VBox(rows)
+        return frame(rows)
 
     def answer(self) -> Any:
         """What stands in the entry: the chosen key, the value typed, or None."""

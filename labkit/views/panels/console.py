@@ -24,7 +24,18 @@ from labkit.views.panels import look
 from labkit.views.panels.byhand import ByHand
 from labkit.views.panels.explain import explain
 from labkit.views.panels.saved import Saved
-from labkit.views.panels.shell import Panel, button, drawn, interactive, note, show, stack, words_of
+from labkit.views.panels.shell import (
+    Panel,
+    button,
+    drawn,
+    frame,
+    interactive,
+    note,
+    row,
+    show,
+    stack,
+    words_of,
+)
 from labkit.views.picture import Picture
 from labkit.views.rows import Row
 from labkit.views.states import diagram
@@ -163,7 +174,7 @@ class Console(Panel):
     def _build(self) -> Any:
         import ipywidgets as w
 
-        from labkit.views.panels.line import Line
+        from labkit.views.panels.keyboard import Line
 
         wide = w.Layout(width="auto", min_width="21em")
         self._host = w.Combobox(
@@ -189,24 +200,16 @@ class Console(Panel):
             button("Send as data", self._on_data, tip="after SMTP's DATA: dots stuffed, a dot behind it"),
             button("Send as literal", self._on_literal, tip="in IMAP, behind the line that is typed above"),
         ]
-        self._letter = w.VBox([self._message, w.HBox(self._send)])
+        self._letter = w.VBox([self._message, row(*self._send)])
         panes = w.Box([self._drawing, self._lit])
         panes.add_class("lk-panes")
-        top = w.HBox(
-            [self._host, self._door, button("Connect", self._on_connect, "primary"),
-             button("Hang up", lambda _: self.hang_up())],
-            layout=w.Layout(flex_flow="row wrap"),
-        )  # fmt: skip
-        more = w.HBox(
-            [button("Explain the reply", lambda _: show(self._extra, self.explain)),
-             button("As code", lambda _: show(self._extra, self._code)),
-             button("Start afresh", lambda _: self.start_afresh())],
-            layout=w.Layout(flex_flow="row wrap"),
-        )  # fmt: skip
-        box = w.VBox(
-            [w.HTML(look.sheet()), top, self._line, self._commands, self._reasons, self._letter, self._reply,
-             more, self._extra, self._exchanges, panes]
-        )  # fmt: skip
+        top = row(self._host, self._door, button("Connect", self._on_connect, "primary"),
+                  button("Hang up", lambda _: self.hang_up()))  # fmt: skip
+        more = row(button("Explain the reply", lambda _: show(self._extra, self.explain)),
+                   button("As code", lambda _: show(self._extra, self._code)),
+                   button("Start afresh", lambda _: self.start_afresh()))  # fmt: skip
+        box = frame([w.HTML(look.sheet()), top, self._line, self._commands, self._reasons, self._letter,
+                     self._reply, more, self._extra, self._exchanges, panes])  # fmt: skip
         self._box = box
         self._draw()
         return box

@@ -13,7 +13,7 @@ from typing import Any
 from labkit.views.markup import el
 from labkit.views.panels import look
 from labkit.views.panels.finder import PAGE, Finder
-from labkit.views.panels.shell import Panel, button, drawn, note, show, stack, words_of
+from labkit.views.panels.shell import Panel, button, drawn, frame, note, row, show, stack, words_of
 from labkit.views.picture import Picture
 from labkit.views.words import short, visible
 
@@ -92,13 +92,10 @@ class Explorer(Panel):
             button("Last", lambda _: self._step(len(finder.shown))),
             button("Look again", lambda _: self.look_again(), tip="read what has happened since"),
         ]
-        wrap = w.Layout(flex_flow="row wrap")
-        box = w.VBox(
-            [w.HTML(look.sheet()), w.HBox(list(self._filters.values()), layout=wrap), self._summary,
-             _heading("Connections"), self._connections, _heading("Exchanges"), self._exchanges,
-             w.HBox(paging, layout=wrap), _heading("Ladder"), self._ladder, _heading("Octets"), self._octets,
-             _heading("Messages"), self._messages, self._letter]
-        )  # fmt: skip
+        box = frame([w.HTML(look.sheet()), row(*self._filters.values()), self._summary,
+                     _heading("Connections"), self._connections, _heading("Exchanges"), self._exchanges,
+                     row(*paging), _heading("Ladder"), self._ladder, _heading("Octets"), self._octets,
+                     _heading("Messages"), self._messages, self._letter])  # fmt: skip
         self._box = box
         self._draw()
         return box
@@ -113,7 +110,7 @@ class Explorer(Panel):
     def _list(self, label: str, rows: int) -> Any:
         import ipywidgets as w
 
-        made = w.Select(options=[], rows=rows, layout=w.Layout(width="100%"), description=label)
+        made = w.Select(options=[], rows=rows, layout=w.Layout(width="auto"), description=label)
         made.style.description_width = "0"
         made.add_class("lk-list")
         made.observe(self._on_select, "value")

@@ -45,6 +45,13 @@ def table(
     )
 
 
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as text, one column below the other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
+
+
 def exchanges(
     rows: Sequence[Row],
     *,
@@ -68,12 +75,7 @@ def exchanges(
         when = clock(row["time"], 3) if row.get("time") is not None else ""
         cells = (mark + number, when, row.get("state") or "", command_of(row), reply_of(row))
         lines.append((cells, f"lk-{row['outcome']}", key == chosen))
-    texts = [headings, *(cells for cells, _, _ in lines)]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    text = "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in texts
-    )
+    text = columns((headings, *(cells for cells, _, _ in lines)))
     html = table(headings, lines, "Exchanges", note)
     return Picture("\n".join(filter(None, [text, note])), "Exchanges", html=html)
 

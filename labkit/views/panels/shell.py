@@ -118,6 +118,24 @@ def show(area: Any, picture: Callable[[], Picture]) -> None:
     area.value = drawn(picture)._repr_html_()
 
 
+def frame(children: Sequence[Any]) -> Any:
+    """The widgets of a panel below each other; keys pressed in it are meant for it."""
+    import ipywidgets as w
+
+    from labkit.views.panels.keyboard import Keys
+
+    box = w.VBox([*children, Keys()])
+    box.add_class("lk-panel")
+    return box
+
+
+def row(*children: Any) -> Any:
+    """Widgets side by side, in as many lines as they need."""
+    import ipywidgets as w
+
+    return w.HBox(children, layout=w.Layout(flex_flow="row wrap"))
+
+
 def button(words: str, act: Callable[[Any], object], style: str = "", *, tip: str = "") -> Any:
     """A button as wide as its words."""
     import ipywidgets as w

@@ -1,4 +1,4 @@
-"""The entry line of the Console: keys are what it is about, and ipywidgets has no widget for those."""
+"""What ipywidgets has no widget for: keys.  The entry line of the Console, and who gets the arrow keys."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ class Line(anywidget.AnyWidget):
     status = traitlets.Unicode().tag(sync=True)
     bad = traitlets.Bool(False).tag(sync=True)
     history = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+
+class Keys(anywidget.AnyWidget):
+    """Invisible; keeps the keys that are pressed in a panel from being commands of the notebook."""
+
+    _esm = (_HERE / "keys.js").read_text(encoding="utf-8")
