@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help tour lab test check notebooks refresh bench programs clean
+.PHONY: help tour lab test check notebooks refresh bench browser screenshots programs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1	/' | expand -t 20
@@ -25,7 +25,7 @@ lab: .venv/test.stamp  ## the notebooks in JupyterLab
 	@$(BIN)/labkit lab
 
 test: check  ## everything: check, the tests, the notebooks
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -m "not browser"
 	@$(MAKE) --no-print-directory notebooks
 
 check: .venv/test.stamp  ## format, lint, types
@@ -41,6 +41,13 @@ refresh: .venv/test.stamp  ## run every notebook and keep the new outputs
 
 bench: .venv/test.stamp  ## how fast, as ratios against a peer measured in the same run
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+browser: .venv/test.stamp  ## the widgets and notebooks in a real JupyterLab and a real Chromium
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && $(MAKE) --no-print-directory programs; } || true
+	$(BIN)/python -m pytest -m browser tests/browser
+
+screenshots: .venv/test.stamp  ## a picture of each widget and notebook, in both themes, in .pictures/
+	LABKIT_PICTURES=.pictures $(BIN)/python -m pytest -q tests/browser/test_pictures.py
 
 programs:  ## the system programs that some tests drive (Debian; needs root)
 	apt-get update -qq

@@ -1,0 +1,88 @@
+"""A real JupyterLab and a real Chromium, for tests that do what a learner does.
+
+Everything waits on a condition of the page, never on time.  Without Chromium (`make programs` installs
+it) or Playwright these tests are skipped, and say so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.browsing import Notebook, Server, notebook_of
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PATIENCE = 30_000  # ms: a wait that takes longer is a failure
+SIZE = {"width": 1280, "height": 900}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = str(Path(__file__).parent)
+    for item in items:
+        if str(item.path).startswith(here):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip("Chromium is not installed; `make programs` installs it")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with playwright.sync_playwright() as running:
+        found = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`labkit lab` in an empty folder."""
+    home = tmp_path_factory.mktemp("home")
+    folder = home / "course"
+    run = "from labkit.cli import main; main()"
+    options = ["--no-browser", "--ServerApp.port=0", "--ServerApp.token=", "--allow-root"]
+    server = Server([sys.executable, "-c", run, "lab", str(folder), "--", *options], folder, home)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport=SIZE)
+    context.set_default_timeout(PATIENCE)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def open_notebook(
+    page: Any, lab: Server, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Notebook]]:
+    """Open a notebook of these cells, or one of the course by its name."""
+    made: list[Notebook] = []
+
+    def opened(*cells: str, name: str = "") -> Notebook:
+        own = re.sub(r"\W+", "-", request.node.name)[:60] + ".ipynb"
+        path = lab.folder / (name or own)
+        if cells:
+            path.write_text(json.dumps(notebook_of(cells)), encoding="utf-8")
+            shutil.rmtree(lab.folder / ".labkit", ignore_errors=True)
+        made.append(Notebook(page, lab, path))
+        return made[-1]
+
+    yield opened
+    for notebook in made:
+        notebook.shut_down()
+        if notebook.path.name[0] == "t":  # of a test
+            notebook.path.unlink()
