@@ -1,4 +1,4 @@
-"""The command line: `labkit tour | serve | dissect | lab`.
+"""The command line: `labkit tour | serve | dissect | faults | lab`.
 
 Exit codes: 0 done, 1 the input cannot be used, 2 the command was not understood.  Every error is one
 sentence on stderr.  Everything is imported when it is used, and tables are printed without pandas.
@@ -10,20 +10,35 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from labkit.errors import LabError, ProtocolError
+from labkit.cli_options import (
+    KEEPING,
+    LISTENING,
+    WHO,
+    Faults,
+    ListFormat,
+    NetworkName,
+    Output,
+    Retrieve,
+    TableFormat,
+    TableName,
+    TourFormat,
+    check_target,
+    misused,
+    option,
+    pair,
+    port,
+    sentence_of,
+)
+from labkit.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[1]  # which typer does not name in public
-
-WHO = "Who lives here, and what they have"
-LISTENING = "Where it listens (port 0: any free one)"
-KEEPING = "What is written"
 
 app = typer.Typer(
     add_completion=False,
@@ -31,38 +46,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-Retrieve = Literal["pop3", "imap", "both"]
-NetworkName = Literal["simulated", "loopback"]
-TableFormat = Literal["table", "jsonl", "csv", "parquet"]
-TourFormat = Literal["table", "jsonl", "csv", "parquet", "pcap"]
-TableName = Literal[
-    "exchanges",
-    "connections",
-    "messages",
-    "recipients",
-    "logins",
-    "lookups",
-    "lines",
-    "parts",
-    "hops",
-    "flaws",
-]
-
-
-def _option(*names: str, form: str, help: str, **more: Any) -> Any:
-    """An option that takes a value: what the value looks like, and what it is for."""
-    return typer.Option(*names, metavar=form, help=help, **more)
-
-
-def _port(help: str) -> Any:
-    return _option(form="PORT", help=help, rich_help_panel=LISTENING)
-
-
-Output = Annotated[
-    Path | None, _option("-o", "--output", form="FILE", help="Write to this file, not to the terminal.")
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -76,6 +59,7 @@ def labkit(
     [dim]labkit serve[/dim]                   servers on real ports, for any program
     [dim]labkit dissect session.pcap[/dim]    the mail traffic in somebody's capture
     [dim]labkit lab[/dim]                     the course, in JupyterLab
+    [dim]labkit faults[/dim]                  what can be made to go wrong
     """
     if version:
         from labkit import __version__
@@ -88,22 +72,23 @@ def labkit(
 @app.command()
 def tour(
     message: Annotated[
-        Path | None, _option(form="FILE.eml", help="Send this message instead of the built-in one.")
+        Path | None, option(form="FILE.eml", help="Send this message instead of the built-in one.")
     ] = None,
     retrieve: Annotated[
-        Retrieve, _option(form="HOW", help="How Bob fetches his mail: pop3, imap or both.")
+        Retrieve, option(form="HOW", help="How Bob fetches his mail: pop3, imap or both.")
     ] = "both",
     network: Annotated[
         NetworkName,
-        _option(
+        option(
             form="NETWORK",
             help="simulated: in memory, in virtual time; loopback: real TCP on this machine.",
         ),
     ] = "simulated",
-    seed: Annotated[int, _option(form="N", help="Same seed, same octets (simulated).")] = 0,
+    fault: Faults = None,
+    seed: Annotated[int, option(form="N", help="Same seed, same octets (simulated).")] = 0,
     format: Annotated[
         TourFormat,
-        _option(
+        option(
             "--format",
             form="FORMAT",
             help="table tells the story; jsonl, csv and parquet give every exchange; pcap the packets.",
@@ -120,14 +105,16 @@ def tour(
     [dim]labkit tour --retrieve pop3[/dim]
     [dim]labkit tour --message letter.eml --format jsonl[/dim]
     [dim]labkit tour --format pcap -o tour.pcap[/dim]    then open it in Wireshark
+    [dim]labkit tour --fault cut-before-final-reply@mail.example.org[/dim]    two copies
     """
     from labkit.views.terminal import tell_step, tell_totals, telling, write_table
-    from labkit.world.journey import travel
+    from labkit.world.faults import switched_on
+    from labkit.world.journey import travel, travellers
     from labkit.world.world import World
 
-    _check_target(format, output)
+    check_target(format, output)
     sent = _message(message) if message else None
-    with World(seed, network) as world:
+    with World(seed, network) as world, switched_on(travellers(world), fault or ()):
         if format == "table":
             with telling(output) as terminal:
                 terminal.print("[bold]One message through four devices[/bold]\n")
@@ -152,11 +139,11 @@ def tour(
 def serve(
     domain: Annotated[
         list[str] | None,
-        _option(form="DOMAIN", help="Keep the mail of this domain. (Repeat.)", rich_help_panel=WHO),
+        option(form="DOMAIN", help="Keep the mail of this domain. (Repeat.)", rich_help_panel=WHO),
     ] = None,
     user: Annotated[
         list[str] | None,
-        _option(
+        option(
             form="ADDRESS:PASSWORD",
             help="Give this user a mailbox. Without any, two get random passwords. (Repeat.)",
             rich_help_panel=WHO,
@@ -164,7 +151,7 @@ def serve(
     ] = None,
     mail: Annotated[
         list[str] | None,
-        _option(
+        option(
             form="ADDRESS=FILE",
             help="Put mail into a user's INBOX: an .eml, an mbox or a Maildir. (Repeat.)",
             rich_help_panel=WHO,
@@ -172,22 +159,23 @@ def serve(
     ] = None,
     host: Annotated[
         str,
-        _option(
+        option(
             form="ADDRESS",
             help="IPv4. With 0.0.0.0 other machines reach the servers, the mail and the passwords.",
             rich_help_panel=LISTENING,
         ),
     ] = "127.0.0.1",
-    smtp: Annotated[int, _port("SMTP as servers speak it to each other.")] = 2025,
-    submission: Annotated[int, _port("SMTP for those who live here; STARTTLS.")] = 2587,
-    smtps: Annotated[int, _port("The same, TLS from the start.")] = 2465,
-    pop3: Annotated[int, _port("POP3; STARTTLS.")] = 2110,
-    pop3s: Annotated[int, _port("POP3, TLS from the start.")] = 2995,
-    imap: Annotated[int, _port("IMAP; STARTTLS.")] = 2143,
-    imaps: Annotated[int, _port("IMAP, TLS from the start.")] = 2993,
+    smtp: Annotated[int, port("SMTP as servers speak it to each other.")] = 2025,
+    submission: Annotated[int, port("SMTP for those who live here; STARTTLS.")] = 2587,
+    smtps: Annotated[int, port("The same, TLS from the start.")] = 2465,
+    pop3: Annotated[int, port("POP3; STARTTLS.")] = 2110,
+    pop3s: Annotated[int, port("POP3, TLS from the start.")] = 2995,
+    imap: Annotated[int, port("IMAP; STARTTLS.")] = 2143,
+    imaps: Annotated[int, port("IMAP, TLS from the start.")] = 2993,
+    fault: Faults = None,
     capture: Annotated[
         Path | None,
-        _option(
+        option(
             form="FILE",
             help="Keep everything, as .pcap, .jsonl or .parquet. The file holds what was sent, passwords "
             "included, unless --no-secrets; .jsonl and .parquet hold also what was sent inside TLS.",
@@ -202,7 +190,7 @@ def serve(
     ] = False,
     ready: Annotated[
         Path | None,
-        _option(
+        option(
             form="FILE",
             help="Where the servers listen, the users and the CA file, as JSON; "
             "the file is there while all of them listen.",
@@ -228,24 +216,25 @@ def serve(
     from labkit.world import serve as serving
 
     if capture is not None and not serving.is_capture_name(capture):
-        raise _misused("--capture", f"{capture} ends neither in .pcap nor in .jsonl or .parquet")
+        raise misused("--capture", f"{capture} ends neither in .pcap nor in .jsonl or .parquet")
     if no_secrets and capture is None:
-        raise _misused("--no-secrets", "there is no --capture to leave them out of")
+        raise misused("--no-secrets", "there is no --capture to leave them out of")
     ports = dict(
         smtp=smtp, submission=submission, smtps=smtps, pop3=pop3, pop3s=pop3s, imap=imap, imaps=imaps
     )
-    for option, port in ports.items():
-        if not 0 <= port <= 65535:
-            raise _misused(f"--{option}", f"{port} is no port")
+    for name, number in ports.items():
+        if not 0 <= number <= 65535:
+            raise misused(f"--{name}", f"{number} is no port")
     options = serving.Options(
         domains=domain or (),
-        users=dict(_pair(each, ":", "--user", "ADDRESS:PASSWORD") for each in user or ()),
-        mail=[(a, Path(f)) for a, f in (_pair(each, "=", "--mail", "ADDRESS=FILE") for each in mail or ())],
+        users=dict(pair(each, ":", "--user", "ADDRESS:PASSWORD") for each in user or ()),
+        mail=[(a, Path(f)) for a, f in (pair(each, "=", "--mail", "ADDRESS=FILE") for each in mail or ())],
         host=host,
         ports=ports,
         ready=ready,
         capture=capture,
         secrets=not no_secrets,
+        faults=fault or (),
     )
     terminal = console()
     with serving.told_to_stop() as told, serving.serve(options) as served:
@@ -263,11 +252,11 @@ def dissect(
         typer.Argument(metavar="FILE", help="pcap or pcapng, gzip-compressed or not, or labkit's own."),
     ],
     table: Annotated[
-        TableName, _option(form="TABLE", help=f"{', '.join(get_args(TableName))}.")
+        TableName, option(form="TABLE", help=f"{', '.join(get_args(TableName))}.")
     ] = "exchanges",
     format: Annotated[
         TableFormat,
-        _option("--format", form="FORMAT", help="table (as much as fits), csv, jsonl or parquet."),
+        option("--format", form="FORMAT", help="table (as much as fits), csv, jsonl or parquet."),
     ] = "table",
     output: Output = None,
     secrets: Annotated[bool, typer.Option("--secrets", help="Show passwords and other secrets.")] = False,
@@ -283,7 +272,7 @@ def dissect(
     from labkit.tables import Captures, read_capture
     from labkit.views.terminal import progress, write_table
 
-    _check_target(format, output)
+    check_target(format, output)
     captures = []
     with progress(files) as begin:
         for file in files:
@@ -297,6 +286,25 @@ def dissect(
     write_table(Captures(captures).rows(table), format, output)
 
 
+@app.command()
+def faults(
+    format: Annotated[
+        ListFormat, option("--format", form="FORMAT", help="table, or jsonl with every parameter.")
+    ] = "table",
+) -> None:
+    """List what can be made to go wrong, for --fault.
+
+    NAME[:ARGS]@HOST[:SERVICE]: a fault, how, and at whose connections.
+
+    [dim]labkit tour --fault latency:2@mail.example.org[/dim]
+    [dim]labkit tour --fault slow-reply:30,RETR@mail.example.org:pop3[/dim]
+    [dim]labkit serve --fault temporary-failure:2@mail.example.org[/dim]
+    """
+    from labkit.views.terminal_faults import list_faults
+
+    list_faults(format)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(
     context: typer.Context,
@@ -304,6 +312,9 @@ def lab(
         Path, typer.Argument(metavar="DIR", help="Your copy of the notebooks; nothing in it is overwritten.")
     ] = Path("labkit-notebooks"),
     no_open: Annotated[bool, typer.Option("--no-open", help="Copy only; do not start JupyterLab.")] = False,
+    app: Annotated[
+        str | None, option("--app", form="NOTEBOOK", help="Serve this one as a web page, by Voilà.")
+    ] = None,
 ) -> None:
     """Put a copy of the notebooks into a folder, and open JupyterLab there.
 
@@ -311,11 +322,10 @@ def lab(
 
     [dim]labkit lab[/dim]
     [dim]labkit lab my-notes --no-browser --port 8890[/dim]
+    [dim]labkit lab --app 00-start-here[/dim]
     """
-    import subprocess
-    from importlib.util import find_spec
-
     from labkit.course.shelf import lay_out
+    from labkit.course.start import open_app, open_lab
 
     laid = lay_out(folder)
     print(f"{folder}: {len(laid.new)} of {len(laid.names)} notebooks copied; the others were there.")
@@ -323,32 +333,11 @@ def lab(
         print(f"{name} is no longer as it was shipped: it is yours, and stays as it is.")
     if no_open:
         return
-    if find_spec("jupyterlab") is None:
-        raise LabError("JupyterLab is not installed; run: pip install 'mail-labkit[lab]'")
-    start = f"--LabApp.default_url=/lab/tree/{laid.first}"
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}", start]
-    raise typer.Exit(subprocess.run([*command, *context.args], check=False).returncode)
+    options = context.args
+    raise typer.Exit(open_app(laid, app, options) if app else open_lab(laid, options))
 
 
 # What the commands share
-
-
-def _misused(option: str, sentence: str) -> typer.BadParameter:
-    return typer.BadParameter(sentence, param_hint=f"'{option}'")
-
-
-def _pair(text: str, separator: str, option: str, form: str) -> tuple[str, str]:
-    """An address and what belongs to it."""
-    from labkit.message.address import parse_mailbox
-
-    address, _, rest = text.partition(separator)
-    if not rest:
-        raise _misused(option, f"{text!r} is not {form}")
-    try:
-        parse_mailbox(address)
-    except ProtocolError as error:
-        raise _misused(option, f"{address!r} is no address: {_sentence(error)}") from error
-    return address, rest
 
 
 def _message(path: Path) -> bytes:
@@ -360,18 +349,8 @@ def _message(path: Path) -> bytes:
     return messages[0]
 
 
-def _check_target(format: TourFormat, output: Path | None) -> None:
-    if output is None and format in ("parquet", "pcap"):
-        raise _misused("--format", f"{format} is not for a terminal: name a file with -o FILE")
-
-
 def _complain(sentence: str) -> None:
     print(f"labkit: {sentence}", file=sys.stderr)
-
-
-def _sentence(error: LabError) -> str:
-    """What an error says, without the picture of the octets that some add on further lines."""
-    return str(error).partition("\n")[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -387,7 +366,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(f"{error.format_message().rstrip('.')}; see {command} --help")
         return 2
     except LabError as error:
-        _complain(_sentence(error))
+        _complain(sentence_of(error))
         return 1
     except (KeyboardInterrupt, typer.Abort):
         return 130

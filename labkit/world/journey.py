@@ -7,7 +7,8 @@ its exchanges can be shown beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Retrieve = Literal["pop3", "imap", "both"]
 
+TRAVELLERS = ("alice@example.com", "bob@example.org")
 SUBJECT = "The journey of a message"
 TEXT = """\
 Dear Bob,
@@ -51,6 +53,22 @@ class Journey:
     retrieved: dict[str, list[bytes]] = field(default_factory=dict)
 
 
+def travellers(world: World) -> World:
+    """See to it that those whom a journey is about live in this world, and their hosts are there."""
+    for address in TRAVELLERS:
+        world.user(address)
+    return world
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """A host that cannot be reached is an error of the lab's, not of the system's."""
+    try:
+        yield
+    except OSError as error:
+        raise LabError(f"the journey ends here: {error.strerror or error}") from error
+
+
 def travel(
     world: World,
     message: bytes | None = None,
@@ -63,7 +81,7 @@ def travel(
     A `message` of one's own goes as it is: only its envelope names Alice and Bob.  `told`
     is called as each step ends.  Raises LabError if the message came back or never arrived.
     """
-    alice, bob = world.user("alice@example.com"), world.user("bob@example.org")
+    alice, bob = (travellers(world).users[address] for address in TRAVELLERS)
     sent = message or alice.compose(to=bob, subject=SUBJECT, text=TEXT)
     journey = Journey(sent)
     inbox = bob.server.mailbox(bob.address)
@@ -83,7 +101,8 @@ def travel(
         f"On {alice.name}, Alice's mail program writes header fields, an empty line and the text: "
         f"{len(sent):,} octets.",
     )
-    alice.submit(sent, [bob])
+    with _in_words():
+        alice.submit(sent, [bob])
     step(
         "submitted",
         "sender's server",
@@ -110,7 +129,8 @@ def travel(
     )
     protocols: tuple[Literal["pop3", "imap"], ...] = ("pop3", "imap") if retrieve == "both" else (retrieve,)
     for protocol in protocols:
-        journey.retrieved[protocol] = bob.retrieve(protocol)
+        with _in_words():
+            journey.retrieved[protocol] = bob.retrieve(protocol)
     names = " and again with ".join("POP3" if each == "pop3" else "IMAP" for each in protocols)
     step("accessed", "recipient's host", f"On {bob.name}, Bob fetches the message with {names}.", *protocols)
     return journey

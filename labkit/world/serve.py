@@ -14,7 +14,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -28,6 +28,7 @@ from labkit.net.loopback import LoopbackNetwork
 from labkit.net.tcp import LOCALHOST
 from labkit.store.files import read_messages
 from labkit.tables import follow
+from labkit.world.faults import switched_on
 from labkit.world.world import World
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Options:
     ones.  `mail` is what lies in mailboxes already: (address, file or folder).  `ports` maps
     services, by the names of their options, to ports, 0 for any free one.  The file `ready` says
     where they listen, as JSON; it is there while all of them do.  The file `capture` appears when they end.
+    `faults` act meanwhile, in their short form.
     """
 
     domains: Sequence[str] = ()
@@ -62,6 +64,7 @@ class Options:
     ready: Path | None = None
     capture: Path | None = None
     secrets: bool = True  # in the capture
+    faults: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,11 @@ def serve(options: Options) -> Iterator[Serving]:
         _remove(options.ready)  # that of a lab which was killed
     users, domains = who_lives_here(options)
     network = LoopbackNetwork(own_address(options.host))
-    with World(network=network, domains=()) as world, tempfile.TemporaryDirectory(prefix="labkit-") as folder:
+    with ExitStack() as stack:
+        world = stack.enter_context(World(network=network, domains=()))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="labkit-"))
         server = world.domain(domains[0], services=())
+        stack.enter_context(switched_on(world, options.faults))
         for domain in domains[1:]:
             world.domain(domain, server=server.name)
         for address, password in users.items():

@@ -21,7 +21,7 @@ import secrets
 import ssl
 import string
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
@@ -284,7 +284,8 @@ class World:
         try:
             yield
         finally:
-            self.call(lambda: self.network.faults.remove(rule))
+            with suppress(LabError):  # the world was closed meanwhile
+                self.call(lambda: self.network.faults.remove(rule))
 
     @property
     def capture(self) -> Capture:

@@ -16,7 +16,7 @@ server.py      a server that cannot do what it is asked
 talk.py        follows a conversation: which octets are a command, data, or a reply to what
 """
 
-from labkit.world.faults.catalogue import CATALOGUE, Chosen, Fault, Parameter, at, parse
+from labkit.world.faults.catalogue import CATALOGUE, Chosen, Fault, Parameter, at, parse, switched_on
 from labkit.world.faults.middle import bare_lf, inject_before_tls, rewrite_line, strip_starttls
 from labkit.world.faults.network import (
     bandwidth,
@@ -41,7 +41,7 @@ from labkit.world.faults.server import (
     wrong_reply,
 )
 
-__all__ = ["CATALOGUE", "Chosen", "Fault", "Parameter", "at", "parse"]
+__all__ = ["CATALOGUE", "Chosen", "Fault", "Parameter", "at", "parse", "switched_on"]
 __all__ += ["bandwidth", "blackhole", "coalesce", "cut_after", "cut_before_final_reply", "cut_in_data"]
 __all__ += ["half_close", "jitter", "latency", "refuse", "split"]
 __all__ += ["bare_lf", "inject_before_tls", "rewrite_line", "strip_starttls"]

@@ -10,16 +10,20 @@ a host, or with "*", it holds everywhere.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import getdoc, signature
 from io import StringIO
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from labkit import standards
 from labkit.errors import LabError
 from labkit.net.faults import PASS, Event, Rule, Verdict
+
+if TYPE_CHECKING:
+    from labkit.world.world import World
 
 Place = Literal["network", "middle", "server"]
 F = TypeVar("F", bound=Callable[..., Rule])
@@ -161,6 +165,26 @@ def parse(text: str, *, seed: int | str = 0) -> Chosen:
         given.setdefault("seed", seed)
     rule = at(host, found.make(**given), service=service or None)
     return Chosen(found, given, host, service or None, rule)
+
+
+@contextmanager
+def switched_on(world: World, texts: Iterable[str]) -> Iterator[list[Chosen]]:
+    """Let these faults, in their short form, act in a world, while in this block.
+
+    Raises LabError for one that cannot be read, or that names a host the world does not have.
+    """
+    chosen = [parse(text, seed=world.seed) for text in texts]
+    for each in chosen:
+        if each.host != EVERYWHERE and world.network.hosts.at(each.host) is None:
+            raise LabError(f"{each}: there is no host {each.host}; there are {_hosts(world)}")
+    with ExitStack() as stack:
+        for each in chosen:
+            stack.enter_context(world.fault(each.rule))
+        yield chosen
+
+
+def _hosts(world: World) -> str:
+    return ", ".join([*world.servers, world.name_server.name, *(user.name for user in world.users.values())])
 
 
 def _unknown(name: str) -> str:
