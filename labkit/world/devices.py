@@ -171,20 +171,35 @@ class UserHost(Device):
 
     @waits
     async def retrieve(
-        self, protocol: Literal["pop3", "imap"] = "pop3", *, delete: bool = False, tls: TLS = "none"
+        self,
+        protocol: Literal["pop3", "imap"] = "pop3",
+        *,
+        delete: bool = False,
+        tls: TLS = "none",
+        mechanism: str | None = None,
+        pipelined: bool = False,
     ) -> list[bytes]:
-        """Fetch what rests in this user's mailbox, oldest first."""
+        """Fetch what rests in this user's mailbox, oldest first.
+
+        `mechanism` logs in with AUTH, or with POP3's APOP, in place of a name and a password in clear.
+        `pipelined`, POP3's alone, asks for many messages without waiting for each.
+        """
         clients: dict[str, Callable[..., Dialogue[Any]]] = {
             "pop3": pop3.retrieve_all,
             "imap": imap.retrieve_all,
         }
         if protocol not in clients:
             raise LabError(f"mail cannot be retrieved by {protocol!r}: choose pop3 or imap")
+        if pipelined and protocol != "pop3":
+            raise LabError(f"only POP3 is asked to pipeline, not {protocol!r}")
         dialogue = clients[protocol](
             self.address,
             self.password,
             delete=delete,
+            mechanism=mechanism,
             starttls=self.server.name if tls == "STARTTLS" else None,
+            token=self.world.token,
+            **({"pipelined": True} if pipelined else {}),
         )
         found = await self._converse("access", protocol, tls, dialogue)
         return [message.data for message in found]

@@ -47,6 +47,26 @@ def test_from_host_to_host(either, alice, bob, protocol):
     assert bob.retrieve(protocol) == []
 
 
+@pytest.mark.parametrize(
+    ("protocol", "mechanism"), [("pop3", "APOP"), ("pop3", "CRAM-MD5"), ("imap", "SCRAM-SHA-256")]
+)
+def test_retrieving_with_another_login(either, alice, bob, protocol, mechanism):
+    alice.submit(alice.compose(to=bob, text="secret"))
+    either.settle()
+    assert len(bob.retrieve(protocol, mechanism=mechanism)) == 1
+    assert either.capture.logins.mechanism.iloc[-1] == mechanism
+
+
+def test_retrieving_pipelined_costs_fewer_round_trips(either, alice, bob):
+    mailbox = bob.server.mailbox("bob@example.org")
+    either.call(lambda: [mailbox.append(alice.compose(to=bob, text="x")) for _ in range(5)])
+    assert bob.retrieve() == bob.retrieve(pipelined=True)
+    one_by_one, pipelined = either.capture.connections.round_trips
+    assert pipelined < one_by_one
+    with pytest.raises(LabError, match="only POP3 is asked to pipeline"):
+        bob.retrieve("imap", pipelined=True)
+
+
 @pytest.mark.parametrize("tls", ["STARTTLS", "implicit"])
 @pytest.mark.parametrize("protocol", ["pop3", "imap"])
 def test_in_tls(either, alice, bob, protocol, tls):
