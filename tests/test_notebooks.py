@@ -166,6 +166,22 @@ world.settle()
 WAITED = """letters = world.capture.messages
 answer = letters.groupby("trace_id").time.agg(lambda at: at.max() - at.min()).max().total_seconds() / 3600
 """
+LOG_IN = "USER bob@example.org\\nPASS secret-bob\\nDELE 2"
+DIGEST = """import hashlib
+digest = hashlib.md5((greeting[greeting.index("<"):] + "secret-bob").encode()).hexdigest()"""
+GUESSED = """import hashlib
+rows = world.capture.with_secrets().exchanges
+timestamp, digest = rows.text.iloc[0].split()[-1], rows.argument.iloc[1].split()[1]
+book = {hashlib.md5((timestamp + word).encode()).hexdigest(): word for word in COMMON}
+answer = book[digest]"""
+MARKED = f"""for ending in ("RSET\\nQUIT", "NOOP"):
+    console = bob.console(bob.server, 110)
+    console.connect()
+    console.type("{LOG_IN}")
+    console.type(ending)
+    console.close()
+"""
+AT_ONCE = """["USER bob@example.org", "PASS secret-bob", *(f"RETR {n}" for n in range(1, 21)), "QUIT"]"""
 HOST, SERVER = "sender's host", "sender's server"
 WRITTEN: dict[str, dict[str, str]] = {
     "00.1": {"Lunch on Friday": "My own words", "answer = ...": "answer = [0, 3, 4]"},
@@ -182,6 +198,11 @@ WRITTEN: dict[str, dict[str, str]] = {
     "01.3": {"# Here Bob's own host comes into the world, and Alice writes to him.\n": OWN_HOST},
     "01.4": {"answer = ...\n": WAITED},
     "01.5": {"answer = ...": "answer = 'b'"},
+    "12.1": {"NOOP": f"{LOG_IN}\\nQUIT"},
+    "12.2": {'digest = "00000000000000000000000000000000"': DIGEST},
+    "12.3": {"answer = ...": GUESSED},
+    "12.4": {"# Here Bob calls twice, marks letters, and leaves in two ways.\n": MARKED},
+    "12.5": {'["CAPA", "QUIT"]': AT_ONCE},
 }  # fmt: skip
 """What a learner writes into the cells of each exercise, in place of what stands there."""
 

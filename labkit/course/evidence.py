@@ -43,6 +43,12 @@ class Evidence:
         return self.rows("exchanges")
 
     @cached_property
+    def with_secrets(self) -> Evidence:
+        """The same with passwords and digests shown."""
+        show = getattr(self._capture, "with_secrets", None)
+        return Evidence(show()) if show is not None else self
+
+    @cached_property
     def ends(self) -> dict[int, Row]:
         """The connections by number, questions to the DNS among them."""
         return ends_of(self.rows("connections"), self.rows("lookups"))

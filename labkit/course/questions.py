@@ -28,4 +28,16 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
             (RFC 5321 4.5.4.1), and return the letter to its sender.""",
         ),
     ),
+    "12": (
+        (
+            "The line is cut after three DELE and before QUIT. Which letters are deleted?",
+            """None. DELE marks; what is marked is deleted in the update state, and only QUIT leads there
+            (RFC 1939 6). The worst that can happen is that letters are fetched twice.""",
+        ),
+        (
+            "A listener has heard a login with APOP. What can she do with it, and what not?",
+            """She cannot say it again, as the next greeting has another timestamp. She can try passwords, one
+            hash for each, until the digest fits; and she reads the letters that follow.""",
+        ),
+    ),
 }

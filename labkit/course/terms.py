@@ -21,6 +21,7 @@ class Term:
 
 _ALL = """
 access | The last step of a message's way: the recipient's host fetches it from the mailbox on the server, with POP3 or IMAP. | RFC 5598 4.2
+APOP | A login of POP3 in which a digest of the greeting's timestamp and the password crosses the wire, and the password does not. | RFC 1939 7
 bounce | A message that tells a sender that mail could not be delivered. Its own reverse-path is empty, so that it can never cause another bounce. | RFC 5321 6.1
 capability | Something beyond the basic protocol that a server says it can do: a line of the reply to EHLO, CAPA or CAPABILITY. | RFC 5321 2.2.1
 client | The end that opens the connection and sends commands. A mail server is a client whenever it passes mail on. | RFC 5321 2.3.2
@@ -29,6 +30,7 @@ connection | One TCP connection, from its opening to its end. The lab counts the
 continuation | The server's "go on" in the middle of a command: 334 and 354 in SMTP, a line with + in POP3 and IMAP. | RFC 9051 7.6
 CRLF | The two octets 13 and 10 that end every line of these protocols. One of them alone is not a line end. | RFC 5321 2.3.8
 delivery | The step in which the sender's server hands the message to the recipient's server by SMTP. The tables call it relay. | RFC 5598 4.3
+digest | What a hash function makes of octets: short, always the same for the same octets, and of no help in finding them. | RFC 1321 1
 DNS | The name system. It says, among other things, which hosts take mail for a domain. | RFC 5321 5.1
 domain | The part of an address behind the @: a name in the DNS, whose owner says which hosts take its mail. | RFC 5321 2.3.5
 dot-stuffing | A line of the message that begins with a dot gets a second dot on the wire, so that a line with only a dot can mean the end. | RFC 5321 4.5.2
@@ -47,6 +49,7 @@ IMAP | Internet Message Access Protocol: works with mailboxes that stay on the s
 literal | In IMAP, a string sent as its length in braces and then exactly so many octets. | RFC 9051 4.3
 mailbox | Where delivered messages rest until somebody reads them; in IMAP one of several folders of an account. | RFC 5321 2.3.11
 maildrop | What POP3 calls the mailbox that a session has locked for itself. | RFC 1939 4
+mechanism | One way to log in, with a name of its own, which AUTH in SMTP and POP3 and AUTHENTICATE in IMAP have in common: PLAIN, SCRAM-SHA-256. | RFC 4422 3
 Message-ID | The field with a name for this one message, unique in the world. | RFC 5322 3.6.4
 MIME | The way to put text in any script, attachments and several parts into a message. | RFC 2045 1
 MX | The DNS record that names a host which takes mail for a domain, with a preference; the lowest number is tried first. | RFC 5321 5.1
@@ -64,17 +67,20 @@ reply | The server's answer to a command, with a code or a word that says how it
 reply code | Three digits that begin an SMTP reply. 2: done, 3: go on, 4: not now, 5: no. | RFC 5321 4.2.1
 reverse-path | The address in MAIL FROM: who is told when the message cannot be delivered. | RFC 5321 4.1.1.2
 round trip | The time from sending a command to having its reply: there and back again. |
+SCRAM | A mechanism in which client and server prove to each other that they know the password; each guess costs a listener thousands of hashes. | RFC 5802 3
 server | The end that waits for connections and answers commands. | RFC 5321 2.3.2
 session | All that client and server say to each other on one connection. | RFC 5321 3.1
 SMTP | Simple Mail Transfer Protocol: pushes a message towards its recipient, one server at a time. | RFC 5321
 STARTTLS | The command after which both ends continue the same connection under TLS. POP3 calls it STLS. | RFC 3207 4
 state | What a connection has been through, as far as it decides which command may come next. | RFC 1939 3
+STLS | POP3's command to continue the connection under TLS; the other protocols call it STARTTLS. | RFC 2595 4
 submission | The step in which the sender's host hands a new message to the sender's own server, after logging in. | RFC 6409 3
 tag | The word that an IMAP client puts before a command and the server repeats in its final reply. | RFC 9051 2.2.1
 TLS | Transport Layer Security: the connection between two hosts is encrypted. Each server on the way still reads the message. | RFC 8314 3
 transaction | In SMTP, MAIL, one or more RCPT, DATA and the message: one message sent. | RFC 5321 3.3
 UID | A number that names a message in an IMAP mailbox for good; sequence numbers change when others are deleted. | RFC 9051 2.3.1.1
 untagged response | What an IMAP server tells without being the final reply to a command: it begins with *. | RFC 9051 2.2.2
+update state | The last state of POP3, entered by QUIT alone: what was marked with DELE is deleted now. | RFC 1939 6
 verb | The first word of a command: MAIL, RETR, FETCH. |
 """  # noqa: E501
 

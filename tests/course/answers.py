@@ -1,11 +1,13 @@
 """For each exercise: the untouched notebook, two different right answers, three typical mistakes.
 
 A case is the arguments that follow the exercise's number in `course.check`; a mistake comes
-with words that its reason must contain.
+with words that its reason must contain.  Those of a later notebook are in a file of its own, answers_NN.py.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from journeys import cut, journey, nothing, own_host, typed, week
@@ -162,3 +164,6 @@ CASES: dict[str, Cases] = {
         [(("a",), "does not wait for ever"), (("c",), "Plain SMTP cannot ask"), (("d",), "only names hosts")],
     ),
 }  # fmt: skip
+
+for path in sorted(Path(__file__).parent.glob("answers_*.py")):
+    CASES |= {number: Cases(*cases) for number, cases in import_module(path.stem).CASES.items()}
