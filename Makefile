@@ -36,8 +36,9 @@ check: .venv/test.stamp  ## format, lint, types
 notebooks: .venv/test.stamp  ## every notebook runs and gives the outputs that are committed
 	$(BIN)/python -m pytest --nbval -n auto --dist loadfile notebooks
 
-refresh: .venv/test.stamp  ## run every notebook and keep the new outputs
+refresh: .venv/test.stamp  ## run every notebook and make every dataset again, and keep what comes out
 	$(BIN)/python tests/refresh_notebooks.py
+	@for file in datasets/make_*.py; do $(BIN)/python $$file || exit 1; done
 
 bench: .venv/test.stamp  ## how fast, as ratios against a peer measured in the same run
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
