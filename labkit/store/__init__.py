@@ -1,9 +1,13 @@
-"""Where mail rests: mailboxes shared by SMTP delivery, POP3 and IMAP.
+"""Where mail rests: mailboxes shared by SMTP delivery, POP3 and IMAP, and the relay's queue.
 
-accounts.py  the store: accounts, the hierarchy of mailbox names, delivery, the maildrop's lock
+accounts.py  the store: accounts, the hierarchy of mailbox names, delivery, quota, the maildrop's lock
 mailbox.py   one mailbox: messages with UIDs, flags and MODSEQ
 changes.py   what each open session sees of a mailbox, and has yet to be told
-files.py     messages out of .eml, mbox and Maildir, for a store that begins with mail in it
+spool.py     messages on their way to other hosts
+journal.py   transactions: what is done together, kept or undone
+sqlite.py    the store in a folder; rows.py: how it lies in tables
+files.py     messages out of .eml, mbox and Maildir, and into them
 
-The store itself is in memory, without I/O or a clock of its own: `Store(now)` is told the time.
+`Store(now)` is in memory and forgets; `open_store(folder, now)` is the same store with a journal
+that keeps what is done.  Neither has a clock of its own.
 """

@@ -7,6 +7,8 @@ SMTP delivers into it (RFC 5321 4.4), POP3 and IMAP read from it (RFC 1939 4, RF
 - A UIDVALIDITY is never given twice in a store: a name that is deleted and created again
   begins with a greater one (RFC 3501 2.3.1.1).
 - One session at a time holds the lock of an account's maildrop (RFC 1939 4).
+- What would take an account above its quota is refused, and what cannot be kept is undone (see
+  `journal`): either way nothing has changed.
 
 Names are Unicode with "/" between levels; IMAP's modified UTF-7 is the business of its
 grammar.  What cannot be done raises `StoreError`, whose `code` is IMAP's word for the reason.
@@ -15,11 +17,14 @@ grammar.  What cannot be done raises `StoreError`, whose `code` is IMAP's word f
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from labkit.store.mailbox import Mailbox, StoredMessage, StoreError
+from labkit.store.journal import Journal, Ledger, Transaction
+from labkit.store.mailbox import SPECIAL_USES, Mailbox, StoredMessage, StoreError
+from labkit.store.spool import Spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,89 +45,116 @@ class Account:
         # shows the same login by every mechanism.  Where nobody else looks, keep SCRAM's StoredKey.
         self.password = password
         self.token = password  # for OAUTHBEARER and XOAUTH2; one of its own may be set
+        self.quota: int | None = None  # octets; see `save`
         self.last_login: datetime | None = None  # of POP3, for LOGIN-DELAY (RFC 2449 6.5)
         self.subscriptions: set[str] = set()  # names, which need not exist (RFC 3501 6.3.6)
-        self._store = store
+        self.names: dict[str, Mailbox | None] = {}  # None: a level of the hierarchy, and no more
+        self.last_validity: dict[str, int] = {}  # the greatest UIDVALIDITY that each name had
+        self.store = store
         self._locked = False
-        self._names: dict[str, Mailbox | None] = {}
-        self._last_validity: dict[str, int] = {}  # the greatest UIDVALIDITY that each name had
-        self.inbox = self._make("INBOX")
 
     def __repr__(self) -> str:
         return f"<Account {self.address}>"
 
+    @property
+    def inbox(self) -> Mailbox:
+        return self.mailbox("INBOX")
+
+    @property
+    def used(self) -> int:
+        """Octets of all messages in all mailboxes; of a copy, all of them again."""
+        return sum(box.octets for box in self.names.values() if box is not None)
+
+    def check_room(self, octets: int) -> None:
+        """StoreError OVERQUOTA if so many octets more are too many (RFC 9208 5.3, RFC 5530 3)."""
+        if self.quota is not None and self.used + octets > self.quota:
+            taken = f"{self.used} of {self.quota} octets are taken"
+            raise StoreError("OVERQUOTA", f"no room for {octets} octets: {taken}")
+
+    def save(self) -> None:
+        """Keep password, token and quota as they are now."""
+        with self.store.transaction() as work:
+            work.touch(self)
+
     def mailbox(self, name: str) -> Mailbox:
         """The mailbox of that name; StoreError if there is none to select."""
         name = canonical_name(name)
-        box = self._names.get(name)
+        box = self.names.get(name)
         if box is None:
-            reason = "is a level of the hierarchy, not a mailbox" if name in self._names else "does not exist"
+            reason = "is a level of the hierarchy, not a mailbox" if name in self.names else "does not exist"
             raise StoreError("NONEXISTENT", f"mailbox {name} {reason}")
         return box
 
     def entries(self) -> list[Entry]:
         """Every name, in order: parents before children, INBOX among the rest."""
-        names = sorted(self._names, key=lambda name: name.split("/"))
+        names = sorted(self.names, key=lambda name: name.split("/"))
         return [
-            Entry(name, self._names[name], follower.startswith(name + "/"))
+            Entry(name, self.names[name], follower.startswith(name + "/"))
             for name, follower in zip(names, [*names[1:], ""], strict=True)
         ]
 
-    def create(self, name: str) -> Mailbox:
-        """CREATE, with the levels above it (RFC 3501 6.3.3).  A "/" at the end is taken off."""
+    def create(self, name: str, use: Iterable[str] = ()) -> Mailbox:
+        r"""CREATE, with the levels above it (RFC 3501 6.3.3).  A "/" at the end is taken off.
+
+        `use` says what it is for, such as \Sent (RFC 6154 3).
+        """
         name = valid_name(name.removesuffix("/"))
-        if self._names.get(name) is not None:
+        if self.names.get(name) is not None:
             raise StoreError("ALREADYEXISTS", f"mailbox {name} exists already")
-        self._make_parents(name)
-        return self._make(name)
+        uses = frozenset(_special_use(each) for each in use)
+        with self._renaming():
+            self._make_parents(name)
+            return self._make(name, uses)
 
     def delete(self, name: str) -> None:
         """DELETE: a name with names below it stays as a mere level (RFC 3501 6.3.4)."""
         name = canonical_name(name)
         if name == "INBOX":
             raise StoreError("CANNOT", "INBOX is always there and cannot be deleted")
-        if name not in self._names:
+        if name not in self.names:
             raise StoreError("NONEXISTENT", f"mailbox {name} does not exist")
-        box, below = self._names[name], self._below(name)
+        box, below = self.names[name], self._below(name)
         if box is None and below:
             raise StoreError("HASCHILDREN", f"{name} has mailboxes below it, such as {below[0]}")
-        if box is not None:
-            box.deleted = True
-            box.expunge(box.uids)
-        if below:
-            self._names[name] = None
-        else:
-            del self._names[name]
+        with self._renaming() as work:
+            if box is not None:
+                box.deleted = True
+                work.undo(lambda: setattr(box, "deleted", False))
+                work.touch(box)
+                box.expunge(box.uids)
+            if below:
+                self.names[name] = None
+            else:
+                del self.names[name]
 
     def rename(self, old: str, new: str) -> None:
         """RENAME with all names below; INBOX is emptied into the new name and stays (RFC 3501 6.3.5)."""
         old, new = canonical_name(old), valid_name(new.removesuffix("/"))
-        if old not in self._names:
+        if old not in self.names:
             raise StoreError("NONEXISTENT", f"mailbox {old} does not exist")
-        if new in self._names:
+        if new in self.names:
             raise StoreError("ALREADYEXISTS", f"mailbox {new} exists already")
-        if old == "INBOX":
-            self.inbox.copy(self.inbox.uids, self.create(new))
-            self.inbox.expunge(self.inbox.uids)
-            return
-        if new.startswith(old + "/"):
+        if new.startswith(old + "/") and old != "INBOX":
             raise StoreError("CANNOT", f"{old} cannot be moved below itself")
-        self._make_parents(new)
-        for name in [old, *self._below(old)]:
-            box = self._names.pop(name)
-            moved = new + name.removeprefix(old)
-            self._names[moved] = box
-            if box is not None:
-                box.name = moved
-                if box.uidvalidity < self._last_validity.get(moved, 0):
-                    box.uidvalidity = self._store.new_uidvalidity()
-                self._last_validity[moved] = box.uidvalidity
+        with self._renaming() as work:
+            if old == "INBOX":
+                self.inbox.move(self.inbox.uids, self.create(new))
+                return
+            self._make_parents(new)
+            for name in [old, *self._below(old)]:
+                box = self.names.pop(name)
+                moved = new + name.removeprefix(old)
+                self.names[moved] = box
+                if box is not None:
+                    self._give(box, moved, work)
 
     def subscribe(self, name: str) -> None:
-        self.subscriptions.add(canonical_name(name))
+        with self._renaming():
+            self.subscriptions.add(canonical_name(name))
 
     def unsubscribe(self, name: str) -> None:
-        self.subscriptions.discard(canonical_name(name))
+        with self._renaming():
+            self.subscriptions.discard(canonical_name(name))
 
     def deliver(self, message: bytes, reverse_path: str = "") -> StoredMessage:
         """Final delivery into INBOX, with the Return-Path on top (RFC 5321 4.4).
@@ -141,31 +173,75 @@ class Account:
     def unlock(self) -> None:
         self._locked = False
 
-    def _make(self, name: str) -> Mailbox:
-        box = Mailbox(name, self._store.new_uidvalidity(), self._store.now)
-        self._names[name] = box
-        self._last_validity[name] = box.uidvalidity
+    @contextmanager
+    def _renaming(self) -> Iterator[Transaction]:
+        """A transaction in which names change."""
+        before = dict(self.names), dict(self.last_validity), set(self.subscriptions)
+
+        def undo() -> None:
+            self.names, self.last_validity, self.subscriptions = before
+
+        with self.store.transaction() as work:
+            work.undo(undo)
+            work.touch(self)
+            yield work
+
+    def _make(self, name: str, use: frozenset[str] = frozenset()) -> Mailbox:
+        box = Mailbox(self, name, self.store.new_uidvalidity())
+        box.use = use
+        self.names[name] = box
+        self.last_validity[name] = box.uidvalidity
+        with self.store.transaction() as work:
+            work.touch(box)
         return box
+
+    def _give(self, box: Mailbox, name: str, work: Transaction) -> None:
+        """Another name for a mailbox, and a new UIDVALIDITY where that name has had a greater one."""
+        before = box.name, box.uidvalidity
+
+        def undo() -> None:
+            box.name, box.uidvalidity = before
+
+        work.undo(undo)
+        work.touch(box)
+        box.name = name
+        if box.uidvalidity < self.last_validity.get(name, 0):
+            box.uidvalidity = self.store.new_uidvalidity()
+        self.last_validity[name] = box.uidvalidity
 
     def _make_parents(self, name: str) -> None:
         levels = name.split("/")
         for depth in range(1, len(levels)):
             parent = "/".join(levels[:depth])
-            if parent not in self._names:
+            if parent not in self.names:
                 self._make(parent)
 
     def _below(self, name: str) -> list[str]:
-        return sorted(each for each in self._names if each.startswith(name + "/"))
+        return sorted(each for each in self.names if each.startswith(name + "/"))
 
 
 class Store:
-    """All accounts of one host.  `now` is the clock: aware datetimes, UTC."""
+    """All accounts of one host, and the mail on its way.
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    `now` is the clock: aware datetimes, UTC.  `journal` keeps what is done; without one, the store is
+    in memory alone.  `labkit.store.sqlite.open_store` is the store in a folder.
+    """
+
+    def __init__(self, now: Callable[[], datetime], journal: Journal | None = None) -> None:
         self.now = now
+        self.ledger = Ledger(journal or Journal())
+        self.spool = Spool(self.ledger)
         self._accounts: dict[str, Account] = {}
         self._namesakes: dict[str, list[Account]] = {}  # by local part
         self._uidvalidity = 0
+
+    def transaction(self) -> Transaction:
+        """What is done in this block is kept as a whole at its end, or not at all (see `journal`)."""
+        return self.ledger.transaction()
+
+    def close(self) -> None:
+        """The end of the store's use."""
+        self.ledger.journal.close()
 
     @property
     def accounts(self) -> Collection[Account]:
@@ -176,10 +252,23 @@ class Store:
         """A new account with an empty INBOX; `address` is local@domain."""
         if address.lower() in self._accounts:
             raise StoreError("ALREADYEXISTS", f"there is a user {address} already")
-        account = self._accounts[address.lower()] = Account(self, address, password)
-        local_part = address.lower().rpartition("@")[0]
-        self._namesakes.setdefault(local_part, []).append(account)
+        account = Account(self, address, password)
+        with self.transaction() as work:
+            work.touch(account)
+            account.create("INBOX")
+            self.restore(account)
+            work.undo(lambda: self._forget(account))
         return account
+
+    def restore(self, account: Account) -> None:
+        """An account that was kept; for the journal."""
+        self._accounts[account.address.lower()] = account
+        self._namesakes.setdefault(_local_part(account), []).append(account)
+        self._uidvalidity = max(self._uidvalidity, *account.last_validity.values())
+
+    def _forget(self, account: Account) -> None:
+        del self._accounts[account.address.lower()]
+        self._namesakes[_local_part(account)].remove(account)
 
     def account(self, address: str) -> Account | None:
         """The account of an address, in any case of letters."""
@@ -215,6 +304,17 @@ class Store:
         """Greater than all before it in this store, and not less than the time in seconds."""
         self._uidvalidity = max(self._uidvalidity + 1, int(self.now().timestamp()))
         return self._uidvalidity
+
+
+def _local_part(account: Account) -> str:
+    return account.address.lower().rpartition("@")[0]
+
+
+def _special_use(use: str) -> str:
+    for known in SPECIAL_USES:
+        if use.lower() == known.lower():
+            return known
+    raise StoreError("USEATTR", f"there is no special use {use}")
 
 
 def canonical_name(name: str) -> str:

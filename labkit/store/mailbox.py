@@ -5,7 +5,8 @@ It keeps these promises:
 - A stored message is immutable bytes.  Only its flags change, and only through `Mailbox`.
 - A UID is never given twice in a mailbox.
 - Every change has a MODSEQ greater than all before it in that mailbox (RFC 7162 3.1.1).
-- An operation on many messages is one change: each open session hears of it once, as a whole.
+- An operation on many messages is one change: it is kept as a whole (see `journal`), and each open
+  session hears of it once, as a whole.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from labkit.errors import LabError
+from labkit.store.journal import Body, MessageKey
+
+if TYPE_CHECKING:
+    from labkit.store.accounts import Account
 
 SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = SYSTEM_FLAGS = (
     "\\Seen",
@@ -26,6 +31,9 @@ SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = SYSTEM_FLAGS = (
 )
 RECENT = "\\Recent"
 """Never stored: it says something about a session, not about a message (see `changes.View`)."""
+
+SPECIAL_USES = ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash")
+"""What a mailbox can be for (RFC 6154 2)."""
 
 _SYSTEM = {flag.lower(): flag for flag in SYSTEM_FLAGS}
 _NONE: frozenset[str] = frozenset()
@@ -44,15 +52,20 @@ class StoredMessage:
     """One message in one mailbox.  Read it freely; `Mailbox` alone changes flags and MODSEQ."""
 
     uid: int
-    data: bytes
+    body: Body
     internal_date: datetime
     flags: frozenset[str]
     modseq: int
 
     @property
+    def data(self) -> bytes:
+        """The message, read from the disk if that is where it lies; StoreError if it is damaged there."""
+        return bytes(self.body)
+
+    @property
     def size(self) -> int:
         """RFC822.SIZE, and POP3's octets: the length of the message as stored, with CRLFs."""
-        return len(self.data)
+        return len(self.body)
 
 
 class Watcher(Protocol):
@@ -66,18 +79,22 @@ class Watcher(Protocol):
 class Mailbox:
     """Messages in the order of their UIDs.
 
-    Iterating gives the messages; `len` and `get` take constant time.
+    Iterating gives the messages; `len` and `get` take constant time.  `id` is the mailbox's own
+    for good, under whatever name; `use` says what the mailbox is for (see `SPECIAL_USES`).
     """
 
-    def __init__(self, name: str, uidvalidity: int, now: Callable[[], datetime]) -> None:
+    def __init__(self, account: Account, name: str, uidvalidity: int) -> None:
+        self.account = account
+        self.id = uidvalidity  # which is never given twice in a store, but changes in some renamings
         self.name = name
         self.uidvalidity = uidvalidity
+        self.use: frozenset[str] = frozenset()
+        self.octets = 0  # of all messages
         self.uidnext = 1
         self.highestmodseq = 1
         self.recent_from = 1  # messages from this UID on have not been shown to any session
         self.deleted = False  # the name is gone; sessions that had it selected see it empty
         self.watchers: list[Watcher] = []
-        self._now = now
         self._messages: dict[int, StoredMessage] = {}  # in UID order, since UIDs only grow
         self._keywords: dict[str, str] = {}
 
@@ -117,32 +134,61 @@ class Mailbox:
             number += 1
         return number
 
+    def restore(self, messages: Iterable[StoredMessage], keywords: Iterable[str]) -> None:
+        """What was kept, in UID order; for the journal."""
+        for message in messages:
+            self._messages[message.uid] = message
+            self.octets += message.size
+        self._keywords = {keyword.lower(): keyword for keyword in keywords}
+
     def append(
         self, data: bytes, flags: Iterable[str] = (), internal_date: datetime | None = None
     ) -> StoredMessage:
         """Add one message; without a date, it is the present."""
         return self.extend([(data, flags, internal_date)])[0]
 
-    def extend(self, messages: Iterable[tuple[bytes, Iterable[str], datetime | None]]) -> list[StoredMessage]:
-        """Add many at once: sessions see all of them or none."""
+    def extend(self, messages: Iterable[tuple[Body, Iterable[str], datetime | None]]) -> list[StoredMessage]:
+        """Add many at once, or none: StoreError OVERQUOTA if the account has no room for all of them."""
+        file, now = self.account.store.ledger.journal.file, self.account.store.now
         modseq = self.highestmodseq + 1
         added = [
-            StoredMessage(uid, data, date or self._now(), self._canonical(flags), modseq)
-            for uid, (data, flags, date) in enumerate(messages, self.uidnext)
+            StoredMessage(uid, file(body), date or now(), self._canonical(flags), modseq)
+            for uid, (body, flags, date) in enumerate(messages, self.uidnext)
         ]
-        if added:
+        if not added:
+            return []
+        octets = sum(message.size for message in added)
+        self.account.check_room(octets)
+        with self.account.store.transaction() as work:
+            before = self.uidnext, self.highestmodseq
+
+            def undo() -> None:
+                self.uidnext, self.highestmodseq = before
+                self.octets -= octets
+                for message in added:
+                    del self._messages[message.uid]
+
+            work.undo(undo)
             self.highestmodseq = modseq
             self.uidnext = added[-1].uid + 1
+            self.octets += octets
             self._messages.update((message.uid, message) for message in added)
-            for watcher in tuple(self.watchers):
-                watcher.arrived(added)
+            work.touch(self, *(MessageKey(self, message.uid) for message in added))
+            work.then(lambda: self._tell(lambda watcher: watcher.arrived(added)))
         return added
 
     def copy(self, uids: Iterable[int], target: Mailbox) -> list[tuple[int, int]]:
         """Copy messages with their flags and dates; returns (UID here, UID there) of each."""
         found = self._find(uids)
-        copies = target.extend([(each.data, each.flags, each.internal_date) for each in found])
+        copies = target.extend([(each.body, each.flags, each.internal_date) for each in found])
         return [(old.uid, new.uid) for old, new in zip(found, copies, strict=True)]
+
+    def move(self, uids: Iterable[int], target: Mailbox) -> list[tuple[int, int]]:
+        """Copy and expunge, in one (RFC 6851 3.3): it needs no more room than there is."""
+        with self.account.store.transaction():
+            gone = self.expunge(uids)
+            moved = target.extend([(each.body, each.flags, each.internal_date) for each in gone])
+        return [(old.uid, new.uid) for old, new in zip(gone, moved, strict=True)]
 
     def change_flags(
         self,
@@ -157,29 +203,62 @@ class Mailbox:
         The session `by` that asked is not told: it answers for itself, or was asked to be silent.
         """
         given = self._canonical(flags)
-        changed: list[StoredMessage] = []
+        changes: list[tuple[StoredMessage, frozenset[str]]] = []
         for message in self._find(uids):
             before = message.flags
             after = given if how == "replace" else before | given if how == "add" else before - given
             if after != before:
-                message.flags = after
-                message.modseq = self.highestmodseq + 1
-                changed.append(message)
-        if changed:
+                changes.append((message, after))
+        changed = [message for message, _ in changes]
+        if not changed:
+            return []
+        with self.account.store.transaction() as work:
+            past = [(message, message.flags, message.modseq) for message in changed]
+            highest = self.highestmodseq
+
+            def undo() -> None:
+                self.highestmodseq = highest
+                for message, flags, modseq in past:
+                    message.flags, message.modseq = flags, modseq
+
+            work.undo(undo)
             self.highestmodseq += 1
-            for watcher in tuple(self.watchers):
-                if watcher is not by:
-                    watcher.flags_changed(changed)
+            for message, after in changes:
+                message.flags, message.modseq = after, self.highestmodseq
+            work.touch(self, *(MessageKey(self, message.uid) for message in changed))
+            work.then(lambda: self._tell(lambda watcher: watcher.flags_changed(changed), but=by))
         return changed
 
     def expunge(self, uids: Iterable[int]) -> list[StoredMessage]:
-        """Remove messages for good; returns them, in UID order.  UIDs not here are passed over."""
-        gone = [self._messages.pop(message.uid) for message in self._find(uids)]
-        if gone:
+        """Remove messages for good; returns them, in UID order.  UIDs not here are passed over.
+
+        Who still holds one of them can read it.
+        """
+        gone = self._find(uids)
+        if not gone:
+            return []
+        octets = sum(message.size for message in gone)
+        with self.account.store.transaction() as work:
+
+            def undo() -> None:
+                back = {message.uid: message for message in gone} | self._messages
+                self._messages = dict(sorted(back.items()))
+                self.highestmodseq -= 1
+                self.octets += octets
+
+            work.undo(undo)
+            for message in gone:
+                del self._messages[message.uid]
             self.highestmodseq += 1
-            for watcher in tuple(self.watchers):
-                watcher.expunged(gone)
+            self.octets -= octets
+            work.touch(self, *(MessageKey(self, message.uid) for message in gone))
+            work.then(lambda: self._tell(lambda watcher: watcher.expunged(gone)))
         return gone
+
+    def _tell(self, news: Callable[[Watcher], None], but: Watcher | None = None) -> None:
+        for watcher in tuple(self.watchers):
+            if watcher is not but:
+                news(watcher)
 
     def _find(self, uids: Iterable[int]) -> list[StoredMessage]:
         found = (self._messages.get(uid) for uid in sorted(set(uids)))

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from labkit.store.accounts import Account, Store
 from labkit.store.changes import Expunged, View
 from labkit.store.mailbox import StoreError
-
-
-@pytest.fixture
-def store() -> Store:
-    return Store(now=lambda: datetime(2026, 1, 5, 9, tzinfo=UTC))
-
-
-@pytest.fixture
-def alice(store: Store) -> Account:
-    return store.add_user("Alice@example.org", "secret")
 
 
 def names(account: Account) -> list[str]:

@@ -1,24 +1,17 @@
-"""What sessions see of a mailbox: views, maildrops, and a model of several sessions at once."""
+"""What sessions see of a mailbox: views and maildrops."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from labkit.store.accounts import Account, Store
+from labkit.store.accounts import Account
 from labkit.store.changes import Exists, Expunged, FlagsChanged, Maildrop, View, may_tell_expunges
-from labkit.store.mailbox import SYSTEM_FLAGS, Mailbox, StoreError
-
-NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+from labkit.store.mailbox import Mailbox, StoreError
 
 
 @pytest.fixture
-def account() -> Account:
-    return Store(now=lambda: NOW).add_user("alice@example.org", "secret")
+def account(alice: Account) -> Account:
+    return alice
 
 
 @pytest.fixture
@@ -234,168 +227,3 @@ def test_unique_ids_stay_the_same_in_the_next_session(account: Account, box: Mai
     assert all(0x21 <= ord(c) <= 0x7E for uid in before for c in uid)
     box.expunge([2])
     assert ids() == [before[0], *before[2:]]
-
-
-# Several sessions against plain lists
-
-FLAGS = st.sets(st.sampled_from([*SYSTEM_FLAGS, "$One", "$Two"]), max_size=3)
-HOW = st.sampled_from(["replace", "add", "remove"])
-
-
-class Client:
-    """What a client knows of a mailbox from the updates alone: a list of [UID, flags]."""
-
-    def __init__(self, view: View) -> None:
-        self.view = view
-        self.messages = [[message.uid, message.flags] for _, message in view]
-
-    def hear(self, *, expunges: bool) -> None:
-        for update in self.view.updates(expunges=expunges):
-            match update:
-                case Expunged(number, uid):
-                    assert expunges
-                    assert self.messages.pop(number - 1)[0] == uid
-                case Exists(messages, _):
-                    assert messages > len(self.messages)
-                    for number in range(len(self.messages) + 1, messages + 1):
-                        new = self.view.message(number)  # as the client's FETCH would
-                        self.messages.append([new.uid, new.flags])
-                case FlagsChanged(number, message):
-                    assert self.messages[number - 1][0] == message.uid
-                    self.messages[number - 1][1] = message.flags
-
-
-class SessionsOnOneMailbox(RuleBasedStateMachine):
-    """The mailbox is a dict of UID -> flags; whoever has heard everything must know exactly that."""
-
-    @initialize(before=st.integers(0, 3))
-    def start(self, before: int) -> None:
-        self.account = Store(now=lambda: NOW).add_user("alice@example.org", "secret")
-        self.box = self.account.inbox
-        self.model: dict[int, frozenset[str]] = {}
-        self.given = 0
-        self.clients: list[Client] = []
-        self.maildrop: Maildrop | None = None
-        self.modseq = 0
-        if before:
-            self.append(before, set())
-        self.select(False)
-        self.select(True)
-
-    def client(self, data: st.DataObject) -> Client:
-        return data.draw(st.sampled_from(self.clients))
-
-    def uids(self, data: st.DataObject) -> set[int]:
-        """Some that are there, and perhaps one that is gone or never was."""
-        return data.draw(st.sets(st.sampled_from([*self.model, self.given // 2, self.given + 1]), max_size=4))
-
-    @rule(number=st.integers(1, 3), flags=FLAGS)
-    def append(self, number: int, flags: set[str]) -> None:
-        for message in self.box.extend([(b"mail", flags, None)] * number):
-            self.given += 1
-            assert message.uid == self.given
-            self.model[message.uid] = frozenset(flags)
-
-    @precondition(lambda self: len(self.clients) < 4)
-    @rule(read_only=st.booleans())
-    def select(self, read_only: bool) -> None:
-        self.clients.append(Client(View(self.box, read_only=read_only)))
-
-    @precondition(lambda self: self.clients)
-    @rule(data=st.data())
-    def close(self, data: st.DataObject) -> None:
-        client = self.client(data)
-        client.view.close()
-        self.clients.remove(client)
-
-    @precondition(lambda self: self.clients)
-    @rule(data=st.data(), flags=FLAGS, how=HOW)
-    def store(self, data: st.DataObject, flags: set[str], how: str) -> None:
-        client, uids = self.client(data), self.uids(data)
-        self.box.change_flags(uids, flags, how, by=client.view)
-        for uid in uids & self.model.keys():
-            before = self.model[uid]
-            self.model[uid] = frozenset(
-                {"replace": flags, "add": before | flags, "remove": before - flags}[how]
-            )
-            for known in client.messages:  # it asked for this, so it knows
-                if known[0] == uid:
-                    known[1] = self.model[uid]
-                    client.view.flags_told(uid)
-
-    @rule(data=st.data())
-    def expunge(self, data: st.DataObject) -> None:
-        uids = self.uids(data)
-        gone = self.box.expunge(uids)
-        assert [message.uid for message in gone] == sorted(uids & self.model.keys())
-        for uid in uids:
-            self.model.pop(uid, None)
-
-    @precondition(lambda self: self.clients)
-    @rule(data=st.data())
-    def noop(self, data: st.DataObject) -> None:
-        client = self.client(data)
-        client.hear(expunges=True)
-        assert client.messages == [[uid, flags] for uid, flags in self.model.items()]
-
-    @precondition(lambda self: self.clients)
-    @rule(data=st.data())
-    def fetch(self, data: st.DataObject) -> None:
-        client = self.client(data)
-        client.hear(expunges=False)
-        known = {uid: flags for uid, flags in client.messages if uid in self.model}
-        assert known == self.model
-
-    @precondition(lambda self: self.maildrop is None)
-    @rule()
-    def pop3_login(self) -> None:
-        self.maildrop = Maildrop(self.account)
-        self.numbers = list(self.model)
-        self.marks: set[int] = set()
-
-    @precondition(lambda self: self.maildrop is not None)
-    @rule(number=st.integers(0, 12))
-    def pop3_dele(self, number: int) -> None:
-        legal = 1 <= number <= len(self.numbers) and number not in self.marks
-        assert self.maildrop.mark(number) is legal
-        if legal:
-            self.marks.add(number)
-
-    @precondition(lambda self: self.maildrop is not None)
-    @rule(quit=st.booleans())
-    def pop3_end(self, quit: bool) -> None:
-        doomed = {self.numbers[number - 1] for number in self.marks} & self.model.keys()
-        if quit:
-            assert self.maildrop.commit() == len(doomed)
-            for uid in doomed:
-                del self.model[uid]
-        else:
-            self.maildrop.release()
-        self.maildrop = None
-
-    @invariant()
-    def the_mailbox_is_the_model(self) -> None:
-        if not hasattr(self, "model"):
-            return
-        assert {message.uid: message.flags for message in self.box} == self.model
-        assert self.box.uidnext == self.given + 1
-        assert self.box.highestmodseq >= self.modseq
-        self.modseq = self.box.highestmodseq
-        for client in self.clients:  # numbers change only when something is told
-            assert client.view.uids == [uid for uid, _ in client.messages]
-            assert [client.view.number(uid) for uid, _ in client.messages] == list(
-                range(1, len(client.messages) + 1)
-            )
-            assert all(client.view.message(n).uid == uid for n, (uid, _) in enumerate(client.messages, 1))
-        if self.maildrop is not None:
-            left = [uid for n, uid in enumerate(self.numbers, 1) if n not in self.marks]
-            assert [message.uid for _, message in self.maildrop] == left
-
-    @invariant()
-    def a_message_is_recent_to_one_writing_session_at_most(self) -> None:
-        claims = [uid for c in getattr(self, "clients", []) if not c.view.read_only for uid in c.view.recent]
-        assert len(claims) == len(set(claims))
-
-
-TestSessionsOnOneMailbox = SessionsOnOneMailbox.TestCase
-TestSessionsOnOneMailbox.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
-from labkit.store.changes import View
+from labkit.store.accounts import Account, Store
+from labkit.store.changes import Expunged, View
 from labkit.store.mailbox import Mailbox
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-def box() -> Mailbox:
-    return Mailbox("INBOX", uidvalidity=1, now=lambda: NOW)
+def box(alice: Account) -> Mailbox:
+    return alice.inbox
 
 
 def test_uids_grow_and_are_never_given_twice(box: Mailbox) -> None:
@@ -69,8 +71,11 @@ def test_every_change_has_a_greater_modseq_and_no_change_has_none(box: Mailbox) 
     assert box.highestmodseq == before + 2
 
 
-def test_a_copy_keeps_flags_and_date_and_gets_new_uids(box: Mailbox) -> None:
-    other = Mailbox("other", uidvalidity=2, now=lambda: datetime(2030, 1, 1, tzinfo=UTC))
+def test_a_copy_keeps_flags_and_date_and_gets_new_uids(
+    box: Mailbox, make_store: Callable[..., Store]
+) -> None:
+    later = make_store(now=lambda: datetime(2030, 1, 1, tzinfo=UTC))
+    other = later.add_user("bob@example.org", "secret").inbox
     other.append(b"before")
     box.append(b"one", ["\\Seen"])
     box.append(b"two")
@@ -83,6 +88,18 @@ def test_a_copy_keeps_flags_and_date_and_gets_new_uids(box: Mailbox) -> None:
 def test_a_mailbox_can_be_copied_into_itself(box: Mailbox) -> None:
     box.append(b"one")
     assert box.copy(box.uids, box) == [(1, 2)]
+
+
+def test_a_move_is_a_copy_that_leaves_nothing(box: Mailbox) -> None:
+    other = box.account.create("other")
+    box.append(b"one", ["\\Seen"])
+    box.append(b"two")
+    view = View(box)
+    assert box.move([2, 1, 99], other) == [(1, 1), (2, 2)]
+    assert [(message.data, message.flags) for message in other] == [(b"one", {"\\Seen"}), (b"two", set())]
+    assert view.updates() == [Expunged(1, 1), Expunged(1, 2)]
+    assert other.move([1], other) == [(1, 3)]
+    assert other.uids == [2, 3]
 
 
 def test_what_a_copy_does_not_share(box: Mailbox) -> None:

@@ -17,7 +17,7 @@ from labkit.servers.imap.fetch import write_items
 from labkit.servers.imap.mailboxes import find_target
 from labkit.servers.imap.search import criterion
 from labkit.store.changes import View
-from labkit.store.mailbox import DELETED, SEEN, StoredMessage
+from labkit.store.mailbox import DELETED, SEEN, Mailbox, StoredMessage
 
 if TYPE_CHECKING:
     from labkit.servers.imap.session import ImapSession
@@ -111,31 +111,35 @@ def store(session: ImapSession, command: Command) -> Answer:
 @provides("IMAP4rev1", "COPY", "UID COPY")
 def copy(session: ImapSession, command: Command) -> Done:
     """All of them or none."""
-    _, code = _copy(session, command, _view(session))
-    return Done(f"{command.verb} completed", code)
+    uids, target = _destination(session, command, _view(session))
+    return Done(f"{command.verb} completed", _copied(_view(session).mailbox.copy(uids, target), target))
 
 
 @provides("MOVE", "MOVE", "UID MOVE")
 def move(session: ImapSession, command: Command) -> Answer:
-    """Where the messages went is told before they are expunged here (RFC 6851 4.3)."""
+    """Where the messages went is told before they are gone from here (RFC 6851 4.3)."""
     view = _writable(session)
-    moved, code = _copy(session, command, view)
+    uids, target = _destination(session, command, view)
+    code = _copied(view.mailbox.move(uids, target), target)
     if code is not None:
         yield b"OK [" + code.encode() + b"] moved"
-    view.mailbox.expunge(moved)
     return Done(f"{command.verb} completed")
 
 
-def _copy(session: ImapSession, command: Command, view: View) -> tuple[list[int], str | None]:
+def _destination(session: ImapSession, command: Command, view: View) -> tuple[list[int], Mailbox]:
+    """The messages that are to be copied, and where."""
     asked, name = command.arguments
     uids = _uids(view, asked, command.verb.startswith("UID"))
     target = find_target(session, name)
     _none_expunged(view, uids)
-    pairs = view.mailbox.copy(uids, target)
+    return uids, target
+
+
+def _copied(pairs: list[tuple[int, int]], target: Mailbox) -> str | None:
     if not pairs:
-        return [], None
+        return None
     here, there = (SequenceSet.of([pair[i] for pair in pairs]) for i in (0, 1))
-    return [uid for uid, _ in pairs], f"COPYUID {target.uidvalidity} {here} {there}"
+    return f"COPYUID {target.uidvalidity} {here} {there}"
 
 
 def _view(session: ImapSession) -> View:
