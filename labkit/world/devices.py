@@ -239,12 +239,13 @@ class MailServer(Device):
 
     `domains` are those whose mail it keeps; for those in `relay.homes` it takes mail and passes it on.
     It is an `SMTPService`: the SMTP server asks it where an address leads, and hands it what was
-    accepted.
+    accepted.  Its certificate names the host, the domains, and what else is in `also_named`.
     """
 
     def __init__(self, world: World, host: Host) -> None:
         super().__init__(world, host)
         self.domains: list[str] = []
+        self.also_named: list[str] = []
         self.store = Store(world.now)
         self.site = Site(host.name, self.store, world.now, world.token, self._tls_context)
         self.relay = Relay(
@@ -258,7 +259,7 @@ class MailServer(Device):
         self.listeners: dict[str, Listener] = {}
 
     def _tls_context(self) -> ssl.SSLContext:
-        return self.world.authority.server_context([self.name, *self.domains])
+        return self.world.authority.server_context([self.name, *self.domains, *self.also_named])
 
     async def open(self, services: Collection[str] | None = None) -> None:
         """Listen for these services, all of them by default, on their well-known ports."""

@@ -124,6 +124,8 @@ def serve(options: Options) -> Iterator[Serving]:
             server.store.add_user(address, password)
         for address, path in options.mail:
             _file_mail(server, address, path)
+        everywhere = network.address == "0.0.0.0"
+        server.also_named = [socket.gethostname()] if everywhere else [options.host, network.address]
         for option, port in options.ports.items():
             service = SERVICES.get(option, option)
             network.ports[server.endpoint(service)] = port
