@@ -411,32 +411,16 @@ def test_the_lab_copies_and_keeps_what_is_the_learners(labkit: Labkit) -> None:
 
 
 @pytest.mark.usefixtures("notebooks")
-def test_the_lab_opens_jupyterlab_at_the_first_notebook(
-    labkit: Labkit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[list[str]] = []
+def test_further_options_go_to_jupyterlab(labkit: Labkit, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
 
-    def run(command: list[str], check: bool) -> subprocess.CompletedProcess[str]:
-        calls.append(command)
-        return subprocess.CompletedProcess(command, 3)
+    def open_lab(laid: shelf.Laid, options: list[str]) -> int:
+        given.extend((laid.first, *options))
+        return 3
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr("labkit.course.start.open_lab", open_lab)
     assert labkit("lab", "mine", "--port", "8890").code == 3, "JupyterLab's own exit code"
-    (command,) = calls
-    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
-    assert "--LabApp.default_url=/lab/tree/00-start.ipynb" in command
-    assert f"--ServerApp.root_dir={Path('mine').resolve()}" in command
-    assert command[-2:] == ["--port", "8890"]
-
-
-@pytest.mark.usefixtures("notebooks")
-def test_the_lab_without_jupyterlab_says_how_to_get_it(
-    labkit: Labkit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    ran = labkit("lab", "mine")
-    assert ran.code == 1
-    assert ran.err == "labkit: JupyterLab is not installed; run: pip install 'mail-labkit[lab]'\n"
+    assert given == ["00-start.ipynb", "--port", "8890"]
 
 
 def test_the_lab_works_from_a_wheel(tmp_path: Path) -> None:
