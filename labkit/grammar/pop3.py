@@ -46,18 +46,18 @@ class Command:
         return f"Command({self.verb!r}, {shown})"
 
 
-# keyword = 3*4VCHAR ; as commands were ever made, letters and digits
-_VERB = re.compile(rb"[A-Za-z0-9]{3,4}(?![^ ])")
+# command = keyword *(SP param) CRLF ; keyword = 3*4VCHAR, as commands were ever made: letters and digits
+_COMMAND = re.compile(rb"([A-Za-z0-9]{3,4})(?: (.*))?", re.DOTALL)
 _NUMBER = re.compile(rb"[0-9]{1,10}(?![^ ])")
 
 
 def parse_command(line: bytes) -> Command:
     """A whole line, with its CRLF; raises ProtocolError."""
-    # command = keyword *(SP param) CRLF
-    at = Cursor(line.removesuffix(CRLF), "RFC 1939 3")
-    verb = at.take(_VERB, "a command of three or four letters").decode().upper()
-    at.skip(b" ")
-    return Command(verb, at.rest())
+    line = line.removesuffix(CRLF)
+    found = _COMMAND.fullmatch(line)
+    if found is None:
+        Cursor(line, "RFC 1939 3").fail("expected a command of three or four letters")
+    return Command(found[1].decode().upper(), found[2] or b"")
 
 
 def write_command(command: Command) -> bytes:
@@ -75,6 +75,8 @@ def parse_nothing(command: Command) -> None:
 
 def parse_number(command: Command) -> int:
     """For RETR and DELE: the number of a message."""
+    if _NUMBER.fullmatch(command.argument):
+        return int(command.argument)
     (number,) = _numbers(_arguments(command), "a message number")
     return number
 

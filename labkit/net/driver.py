@@ -213,6 +213,9 @@ class SessionProtocol(asyncio.Protocol):
         wire = transport.get_extra_info("wire")
         if wire is not None:
             wire.connection.ended = "timeout"
+        if self._paused:  # the other end reads nothing: no parting word would ever leave
+            self._abandon()
+            return
         self._do(self.session.timed_out())
         if wire is not None and not transport.is_closing():
             wire.connection.ended = None

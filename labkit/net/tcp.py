@@ -161,14 +161,29 @@ class RealEnd(Wire):
         self.tap.close(self.connection, microseconds(), ended, by)
 
 
-class RealRelay(Relay):
-    """Between the socket's transport and the protocol (or TLS)."""
+CHUNK = 64 * 1024
+"""Octets that are read from a socket at once."""
+
+
+class RealRelay(Relay, asyncio.BufferedProtocol):
+    """Between the socket's transport and the protocol (or TLS).
+
+    It reads into a buffer of its own: for every other protocol asyncio makes a new one of 256 KiB at
+    each turn, which takes longer than all the rest of a small exchange.
+    """
 
     wire: RealEnd
 
     def __init__(self, wire: RealEnd, protocol: asyncio.BaseProtocol, gone: Callable[[], object]) -> None:
         super().__init__(wire, protocol, "plain")
         self._gone = gone
+        self._buffer = memoryview(bytearray(CHUNK))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._buffer[:nbytes]))
 
     def attach(self, transport: asyncio.Transport) -> None:
         super().attach(transport)

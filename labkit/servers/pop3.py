@@ -44,6 +44,7 @@ from labkit.states.pop3 import MACHINE, State
 from labkit.store.changes import Maildrop
 from labkit.store.mailbox import StoredMessage, StoreError
 
+LEGAL = {state: frozenset(MACHINE.legal(state)) for state in State}
 ERROR_LIMIT = 100
 """So often "-ERR" is said on one connection; then the server hangs up."""
 
@@ -171,7 +172,8 @@ class Pop3Session:
                 self._then = Close()
         if self._language:
             reply = replace(reply, text=translated(reply.text, self._language))
-        reply = replace(reply, code=self._policy.code(reply.code))
+        if reply.code:
+            reply = replace(reply, code=self._policy.code(reply.code))
         yield Send(write_reply(reply, utf8=self._utf8 or self._language is not None))
         if self._then is not None:
             self._buffer.clear()  # nothing may follow QUIT, nor STLS in plain text (RFC 2595 4)
@@ -183,7 +185,7 @@ class Pop3Session:
             self._name = None
         if verb not in REGISTRY.handlers or not self._offers(REGISTRY.capability[verb]):
             raise Refused(f"there is no command {verb} here")
-        if verb not in MACHINE.legal(self.state):
+        if verb not in LEGAL[self.state]:
             raise Refused(f"{verb} is no command for the {self.state.value} state")
         return REGISTRY.handlers[verb](self, command)
 
@@ -369,7 +371,8 @@ class Pop3Session:
     def _readable(self, number: int) -> StoredMessage:
         """A message that this client can read: UTF-8 in a header is not for all (RFC 6856 2.1)."""
         message = self._message(number)
-        if not self._utf8 and self._offers("UTF8") and not header_of(message.data).isascii():
+        plain = self._utf8 or message.data.isascii() or header_of(message.data).isascii()
+        if not plain and self._offers("UTF8"):
             raise Refused("the message has UTF-8 in its header: say UTF8 before the login", "UTF8")
         return message
 

@@ -68,9 +68,9 @@ class Policy:
 
     @provides("RESP-CODES")
     @provides("AUTH-RESP-CODE")
-    def code(self, code: str | None) -> str | None:
+    def code(self, code: str) -> str | None:
         """A response code, if the capability that announces it is offered."""
-        of_logins = code is not None and (code == "AUTH" or code.startswith("SYS/"))
+        of_logins = code == "AUTH" or code.startswith("SYS/")
         return code if self.offers("AUTH-RESP-CODE" if of_logins else "RESP-CODES") else None
 
     def open(self, site: Site, user: str) -> Maildrop:

@@ -198,6 +198,7 @@ class Maildrop:
         self._inbox = account.inbox
         self._messages = list(account.inbox)
         self._marked: set[int] = set()
+        self._octets = sum(message.size for message in self._messages)
 
     def message(self, number: int) -> StoredMessage | None:
         """Message `number`, counted from 1; None if there is none, or if it is marked."""
@@ -222,7 +223,7 @@ class Maildrop:
     @property
     def octets(self) -> int:
         """The size of the maildrop, without the messages marked as deleted."""
-        return sum(message.size for _, message in self)
+        return self._octets - sum(self._messages[number - 1].size for number in self._marked)
 
     def unique_id(self, message: StoredMessage) -> str:
         """UIDL's name for a message, the same in every session (RFC 1939 7)."""

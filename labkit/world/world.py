@@ -236,7 +236,7 @@ class World:
         """So many characters of [0-9a-z], never the same twice."""
         if self.is_simulated:
             return "".join(self._random.choices(ALPHABET, k=length))
-        return "".join(secrets.choice(ALPHABET) for _ in range(length))
+        return secrets.token_hex(length)[:length]
 
     def shuffled(self, names: Sequence[str]) -> list[str]:
         """The names in a random order."""

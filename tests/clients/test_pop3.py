@@ -180,7 +180,7 @@ class Talk:
     """A dialogue and a session of the server, joined; `sent` is what the client wrote, write by write."""
 
     def __init__(self, account: Account, dialogue: Dialogue[object]) -> None:
-        store = account._store
+        store = account.store
         site = Site("dewey", store, store.now, token=str, tls=lambda: ssl.create_default_context())
         self.server = Pop3Session(site)
         self.client = DialogueSession(dialogue)

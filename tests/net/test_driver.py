@@ -181,6 +181,22 @@ def test_silence_is_ended_by_the_servers_idle_timeout(calm, talk):
     assert connection.closed - last == 600_000_000
 
 
+def test_a_client_that_sends_and_never_reads_is_cut_off(calm):
+    """What it does not take is held up to a limit, and no longer than the idle timeout."""
+
+    class Deaf(asyncio.Protocol):
+        def connection_made(self, transport):
+            transport.pause_reading()
+            transport.write(b"BIG 100000\r\n" * 100)
+
+    calm.network.run(calm.network.connect(calm.client, calm.server.address, 110, Deaf))
+    calm.network.wait(700)
+    assert calm.sessions[0].log == ["connected 192.0.2.1 False", "lost"]
+    (connection,) = calm.network.tap.connections
+    assert (connection.ended, connection.closed_by) == ("timeout", "server")
+    assert len(calm.network.tap.records) < 10  # of a hundred answers
+
+
 def test_a_client_that_closes_ends_the_session(calm, talk):
     calm.converse(talk(b"one"))
     calm.network.wait(1)
