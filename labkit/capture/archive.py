@@ -21,8 +21,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from labkit.capture.files import whole_file
 from labkit.capture.stream import Gap, Stream
 from labkit.capture.tape import Datagram, Flow, Tape
 from labkit.errors import LabError
@@ -45,22 +46,20 @@ def is_archive(path: Where) -> bool:
 def write(capture: Tape | Tap, path: Where) -> None:
     """Write a tape, or all that a live tap has seen from the client's side, to a .jsonl or .parquet file.
 
-    Raises LabError for another name, or if the file cannot be written.
+    The file appears under its name when it is whole.  Raises LabError for another name, or if it
+    cannot be written.
     """
     tape = Tape.from_tap(capture) if isinstance(capture, Tap) else capture
     if not is_archive(path):
         raise LabError(f"{fspath(path)}: a capture is written as .pcap, .jsonl or .parquet")
-    try:
+    with whole_file(path) as part, part.open("wb") as file:
         if fspath(path).endswith(".jsonl"):
-            with Path(path).open("w", encoding="utf-8", newline="\n") as file:
-                for row in _rows(tape):
-                    if "data" in row:
-                        row["data"] = row["data"].decode("latin-1")
-                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            for row in _rows(tape):
+                if "data" in row:
+                    row["data"] = row["data"].decode("latin-1")
+                file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
         else:
-            _write_parquet(_rows(tape), path)
-    except OSError as error:
-        raise LabError(f"cannot write {fspath(path)}: {error.strerror or error}") from None
+            _write_parquet(_rows(tape), file)
 
 
 def read(path: Where, *, name: str | None = None) -> Tape:
@@ -182,7 +181,7 @@ def _read_jsonl(path: Where) -> Iterator[Row]:
             yield row
 
 
-def _write_parquet(rows: Iterable[Row], path: Where) -> None:
+def _write_parquet(rows: Iterable[Row], file: BinaryIO) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -203,7 +202,7 @@ def _write_parquet(rows: Iterable[Row], path: Where) -> None:
             column.append(row.get(key))
         columns[-1].append(json.dumps(about, ensure_ascii=False) if about else None)
     arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
-    pq.write_table(pa.table(arrays, names=[*COLUMNS, "about"]), fspath(path))
+    pq.write_table(pa.table(arrays, names=[*COLUMNS, "about"]), file)
 
 
 def _read_parquet(path: Where) -> Iterator[Row]:
