@@ -203,6 +203,11 @@ WRITTEN: dict[str, dict[str, str]] = {
     "12.3": {"answer = ...": GUESSED},
     "12.4": {"# Here Bob calls twice, marks letters, and leaves in two ways.\n": MARKED},
     "12.5": {'["CAPA", "QUIT"]': AT_ONCE},
+    "24.1": {"answer = ...": "answer = 4"},
+    "24.2": {"answer = ...": "answer = 'b'"},
+    "24.3": {"latency:1": "half-close"},
+    "24.4": {"answer = ...": "answer = 3"},
+    "24.5": {"answer = ...": "answer = 'c'"},
 }  # fmt: skip
 """What a learner writes into the cells of each exercise, in place of what stands there."""
 

@@ -39,16 +39,20 @@ enhanced status code | Three numbers such as 5.1.1 behind an SMTP reply code, wh
 envelope | The reverse-path and the forward-paths that SMTP carries in MAIL and RCPT. Servers deliver by the envelope; the header may say something else. | RFC 5321 2.3.1
 exchange | One command and its reply. The greeting is exchange 0, a reply without a command. |
 extension | An addition to SMTP that a server offers in its reply to EHLO, such as SIZE or STARTTLS. | RFC 5321 2.2
+fault | Something that goes wrong on purpose: on the line, in its middle, or at a server. `labkit faults` lists them. |
 flag | A mark on a message in an IMAP mailbox, such as \\Seen or \\Deleted. | RFC 9051 2.3.2
 flaw | Something in captured bytes that breaks a rule. The lab names it in a table and reads on. |
 forward-path | The address in RCPT TO: where the message is to go. One message may have many. | RFC 5321 4.1.1.3
 frame | The bytes that belong together: a line, a line with its literals, or a block that ends with a dot. |
 greeting | What the server says first, before any command: 220, +OK or * OK. | RFC 5321 4.3.1
+greylisting | Refusing a letter from an unknown sender once, with a code of temporary failure: a real queue comes back, much spam software does not. | RFC 6647 1
+half-close | The end of one direction of a connection while the other stays open: who has done so can hear, and say nothing more. | RFC 9293 3.6.1
 header | The fields at the start of a message, up to the first empty line. It is part of the message, not of the envelope. | RFC 5322 2.1
 IMAP | Internet Message Access Protocol: works with mailboxes that stay on the server. | RFC 9051
 literal | In IMAP, a string sent as its length in braces and then exactly so many octets. | RFC 9051 4.3
 mailbox | Where delivered messages rest until somebody reads them; in IMAP one of several folders of an account. | RFC 5321 2.3.11
 maildrop | What POP3 calls the mailbox that a session has locked for itself. | RFC 1939 4
+man in the middle | Somebody on the line between two hosts who reads what passes and can change it. Each end believes to speak with the other. | RFC 3207 6
 mechanism | One way to log in, with a name of its own, which AUTH in SMTP and POP3 and AUTHENTICATE in IMAP have in common: PLAIN, SCRAM-SHA-256. | RFC 4422 3
 Message-ID | The field with a name for this one message, unique in the world. | RFC 5322 3.6.4
 MIME | The way to put text in any script, attachments and several parts into a message. | RFC 2045 1
@@ -76,6 +80,7 @@ state | What a connection has been through, as far as it decides which command m
 STLS | POP3's command to continue the connection under TLS; the other protocols call it STARTTLS. | RFC 2595 4
 submission | The step in which the sender's host hands a new message to the sender's own server, after logging in. | RFC 6409 3
 tag | The word that an IMAP client puts before a command and the server repeats in its final reply. | RFC 9051 2.2.1
+temporary failure | A refusal that may be gone later: code 4xx in SMTP, [SYS/TEMP] in POP3, [UNAVAILABLE] in IMAP. The message stays where it is. | RFC 5321 4.2.1
 TLS | Transport Layer Security: the connection between two hosts is encrypted. Each server on the way still reads the message. | RFC 8314 3
 transaction | In SMTP, MAIL, one or more RCPT, DATA and the message: one message sent. | RFC 5321 3.3
 UID | A number that names a message in an IMAP mailbox for good; sequence numbers change when others are deleted. | RFC 9051 2.3.1.1

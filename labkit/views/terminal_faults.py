@@ -8,10 +8,9 @@ import sys
 from rich.markup import escape
 from rich.table import Table as Grid
 
+from labkit.views.catalogue import PLACES
 from labkit.views.terminal import GAP, console
 from labkit.world.faults import CATALOGUE, Fault
-
-PLACES = {"network": "On the line", "middle": "In the middle", "server": "At the server"}
 
 
 def list_faults(format: str) -> None:
@@ -21,8 +20,14 @@ def list_faults(format: str) -> None:
             sys.stdout.write(json.dumps(row(each), ensure_ascii=False) + "\n")
         return
     terminal = console()
-    for place, heading in PLACES.items():
-        grid = Grid(box=None, padding=(0, GAP, 0, 0), title=heading, title_justify="left", title_style="bold")
+    for place, words in PLACES.items():
+        grid = Grid(
+            box=None,
+            padding=(0, GAP, 0, 0),
+            title=words.capitalize(),
+            title_justify="left",
+            title_style="bold",
+        )
         grid.add_column("fault", no_wrap=True)
         grid.add_column("what happens", ratio=1)
         grid.add_column("RFC", no_wrap=True)

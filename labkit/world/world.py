@@ -33,7 +33,7 @@ from labkit.net.dns import Names
 from labkit.net.driver import converse
 from labkit.net.session import Session
 from labkit.net.simulated import SimulatedNetwork
-from labkit.net.tap import Connection, Record
+from labkit.net.tap import Connection, Record, Side
 from labkit.servers.imap.session import ImapSession
 from labkit.servers.pop3 import Pop3Session
 from labkit.servers.site import Site
@@ -297,6 +297,13 @@ class World:
             self._tape = Tape.from_tap(self.network.tap, name=self.name)
         self._tape.follow()
         return Capture(self._tape)
+
+    def seen_from(self, side: Side) -> Capture:
+        """Everything as one side of every connection saw it; `capture` is what the clients did."""
+        from labkit.capture.tape import Tape
+        from labkit.tables import Capture
+
+        return Capture(Tape.from_tap(self.network.tap, vantage=side, name=self.name))
 
     def close(self) -> None:
         """End the world: its connections break, its ports are free again."""
