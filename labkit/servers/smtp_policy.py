@@ -18,8 +18,10 @@ from labkit.message.fields import Received, find, format_date, new_message_id, s
 from labkit.states.smtp import State
 
 PolicyName = Literal["relay", "submission"]
-Route = Literal["local", "unknown", "elsewhere"]
+Route = Literal["local", "full", "unknown", "elsewhere"]
 
+STORAGE_FULL = Reply(452, ("There is no room on this server; try again later",), "4.3.1")
+"""For what could not be kept."""
 MOST_RECIPIENTS = 1000
 """Of one message; RFC 5321 4.5.3.1.8 asks for at least 100."""
 MOST_HOPS = 100
@@ -46,8 +48,8 @@ class Envelope:
 class SMTPService(Protocol):
     """What the server asks of the host it runs on.
 
-    `route` says whether an address is one of this host's mailboxes, none of its mailboxes though
-    its domain is here, or somebody else's.  `accept` takes a message over; it may raise
+    `route` says whether an address is one of this host's mailboxes, one without any room left, none of
+    its mailboxes though its domain is here, or somebody else's.  `accept` takes a message over; it may raise
     `Refused(reply)`, and once it returns the client is told 250.  <postmaster> without a
     domain is not asked about: it arrives as postmaster at the host's name.
     """
@@ -93,9 +95,18 @@ def admit(route: Route, address: str, user: str | None) -> Reply:
     """The answer to RCPT: a user may write to anybody, a stranger only to our own mailboxes."""
     if route == "unknown":
         return Reply(550, (f"<{address}>: no such user here",), "5.1.1")
+    if route == "full":
+        return mailbox_full()
     if route == "elsewhere" and user is None:
         return Reply(550, (f"<{address}>: no relaying for strangers",), "5.7.1")
     return Reply(250, ("Ok",), "2.1.5")
+
+
+def mailbox_full(octets: int = 0, quota: int | None = None) -> Reply:
+    """For a message that finds no room: never, if all the room there is were too little (RFC 3463 3.3)."""
+    if quota is not None and octets > quota:
+        return Reply(552, (f"The mailbox holds {quota} octets in all",), "5.2.2")
+    return Reply(452, ("The mailbox is full; try again later",), "4.2.2")
 
 
 def out_of_order(verb: str, state: State) -> Reply:

@@ -65,6 +65,11 @@ class Account:
         """Octets of all messages in all mailboxes; of a copy, all of them again."""
         return sum(box.octets for box in self.names.values() if box is not None)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for anything."""
+        return self.quota is not None and self.used >= self.quota
+
     def check_room(self, octets: int) -> None:
         """StoreError OVERQUOTA if so many octets more are too many (RFC 9208 5.3, RFC 5530 3)."""
         if self.quota is not None and self.used + octets > self.quota:
@@ -258,6 +263,16 @@ class Store:
             account.create("INBOX")
             self.restore(account)
             work.undo(lambda: self._forget(account))
+        return account
+
+    def keep_user(self, address: str, password: str) -> Account:
+        """The account of an address, made if there is none, and with this password from now on."""
+        account = self.account(address)
+        if account is None:
+            return self.add_user(address, password)
+        if account.password != password:
+            account.password = account.token = password
+            account.save()
         return account
 
     def restore(self, account: Account) -> None:

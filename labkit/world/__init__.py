@@ -2,6 +2,7 @@
 
 devices.py   the sender's and the recipient's hosts and servers
 relay.py     where mail goes next: MX choice, queue, retries, bounces
+queue.py     what waits to be relayed, and how the store keeps it
 journey.py   one message through all of it, told in five steps
 trials.py    one fault, one protocol, one letter: what becomes of it
 week.py      a week of mail, its last step done in one of three ways

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, get_args
@@ -20,15 +20,16 @@ from labkit import standards
 from labkit.clients import console, imap, pop3, smtp, stdlib
 from labkit.clients.dialogue import Dialogue
 from labkit.errors import LabError
-from labkit.grammar.smtp import Refused
+from labkit.grammar.smtp import Refused, Reply
 from labkit.message.address import Group, parse_address_list
 from labkit.message.compose import compose
 from labkit.message.fields import new_message_id, split_fields, without
 from labkit.net.driver import SessionProtocol
 from labkit.servers.site import Site
 from labkit.servers.smtp import SMTPServer
-from labkit.servers.smtp_policy import Envelope, PolicyName, Route
-from labkit.store.accounts import Account, Store
+from labkit.servers.smtp_policy import STORAGE_FULL, Envelope, PolicyName, Route, mailbox_full
+from labkit.store.accounts import Account
+from labkit.store.mailbox import StoreError
 from labkit.world.relay import Relay, bounce
 
 if TYPE_CHECKING:
@@ -246,23 +247,26 @@ class MailServer(Device):
         super().__init__(world, host)
         self.domains: list[str] = []
         self.also_named: list[str] = []
-        self.store = Store(world.now)
+        self.store = world.store(host.name, world.now)
         self.site = Site(host.name, self.store, world.now, world.token, self._tls_context)
         self.relay = Relay(
             world.network,
             host,
+            store=self.store,
             names=world.name_server.address,
             give_up=self._return_to_sender,
             draw=world.shuffled,
         )
-        self.postmaster = self.store.add_user(f"postmaster@{self.name}", world.token(16))  # RFC 5321 4.5.1
+        postmaster = f"postmaster@{self.name}"  # RFC 5321 4.5.1
+        self.postmaster = self.store.account(postmaster) or self.store.add_user(postmaster, world.token(16))
         self.listeners: dict[str, Listener] = {}
 
     def _tls_context(self) -> ssl.SSLContext:
         return self.world.authority.server_context([self.name, *self.domains, *self.also_named])
 
     async def open(self, services: Collection[str] | None = None) -> None:
-        """Listen for these services, all of them by default, on their well-known ports."""
+        """Listen for these services, all of them by default; go on with what is queued."""
+        self.relay.resume()
         for port in standards.PORTS:
             if services is None or port.service in services:
                 self.listeners[port.service] = await self.world.network.listen(
@@ -298,8 +302,10 @@ class MailServer(Device):
 
         What this host only passes on is taken as if it were its own (RFC 5321 3.6.2).
         """
-        domain = _domain(address)
-        if self._account(address) is not None or domain in self.relay.homes:
+        domain, account = _domain(address), self._account(address)
+        if account is not None:
+            return "full" if account.is_full else "local"
+        if domain in self.relay.homes:
             return "local"
         return "unknown" if domain in self._own_domains() else "elsewhere"
 
@@ -313,24 +319,43 @@ class MailServer(Device):
         return account or (self.postmaster if is_postmaster else None)
 
     async def accept(self, envelope: Envelope) -> None:
-        """Take the message over: file it for those who live here, queue it for the others."""
-        elsewhere, unknown = [], {}
-        for path in envelope.forward_paths:
-            if (account := self._account(path)) is not None:
-                account.deliver(envelope.data, envelope.reverse_path)
-            elif self.route(path) == "unknown":  # a notice to a sender who is no more
-                unknown[path] = "no such user here"
-            else:
-                elsewhere.append(path)
-        if elsewhere:
-            self.relay.enqueue(replace(envelope, forward_paths=tuple(elsewhere)))
-        if unknown:
-            await self._return_to_sender(envelope, unknown)
+        """Take the message over: file it for those who live here, queue it for the others.
+
+        Raises `Refused`, with nothing taken, if nobody has room for it or nothing can be kept.
+        """
+        self._take(envelope)
+
+    def _take(self, envelope: Envelope) -> None:
+        """All in one transaction: once the client is told 250, no recipient may have been forgotten."""
+        elsewhere, failures = [], {}
+        full: Reply | None = None
+        try:
+            with self.store.transaction():
+                for path in envelope.forward_paths:
+                    if (account := self._account(path)) is not None:
+                        try:
+                            account.deliver(envelope.data, envelope.reverse_path)
+                        except StoreError as error:
+                            full = mailbox_full(len(envelope.data), account.quota)
+                            failures[path] = f"{full}\n{error}"
+                    elif self.route(path) == "unknown":  # a notice to a sender who is no more
+                        failures[path] = "no such user here"
+                    else:
+                        elsewhere.append(path)
+                if full is not None and len(failures) == len(envelope.forward_paths):
+                    raise Refused(full)
+                if elsewhere:
+                    self.relay.enqueue(replace(envelope, forward_paths=tuple(elsewhere)))
+                if failures and envelope.reverse_path:
+                    with suppress(Refused):  # the sender has no room either
+                        self._take(bounce(self.site, envelope, failures))
+        except StoreError:
+            raise Refused(STORAGE_FULL) from None
 
     async def _return_to_sender(self, envelope: Envelope, failures: Mapping[str, str]) -> None:
         """Send the notice of RFC 5321 6.1; for a notice that fails itself there is nobody to tell."""
         if envelope.reverse_path:
-            await self.accept(bounce(self.site, envelope, failures))
+            self._take(bounce(self.site, envelope, failures))
 
     # The shell user: who works on the server itself needs no protocol
 

@@ -4,30 +4,38 @@ Which hosts take a domain's mail: RFC 5321 5.1, RFC 7505 (null MX), RFC 5321 4.1
 Queue, retries and giving up: RFC 5321 4.5.4.1.  Who is told: RFC 5321 6.1, with a plain text in place
 of the report of RFC 3464.  A message that could not be delivered is never lost in silence,
 unless it is itself such a notice (its reverse-path is null).
+
+The queue is kept in the host's store, where there is a durable one: what was taken over is tried
+again after a restart, as often as is left and when it is due.  Whoever restarts between the next
+host's 250 and the next line here sends the message twice (RFC 5321 4.5.4.1, 6.1: better than never).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from labkit.clients import smtp
 from labkit.clients.dialogue import DialogueSession
 from labkit.errors import LabError
-from labkit.grammar.smtp import Reply
+from labkit.grammar.smtp import Refused, Reply
 from labkit.message.compose import compose
 from labkit.message.fields import new_message_id
 from labkit.net import dns
 from labkit.net.driver import converse
 from labkit.servers.smtp_policy import Envelope
+from labkit.store.mailbox import StoreError
+from labkit.world.queue import Kind, Outcome, Queued
 
 if TYPE_CHECKING:
     from labkit.net.network import Host, Network
     from labkit.servers.site import Site
+    from labkit.store.accounts import Store
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -38,37 +46,16 @@ SILENCE = 5 * MINUTE
 LONGEST_ATTEMPT = HOUR
 SMTP_PORT = 25
 
-Kind = Literal["ok", "temporary", "permanent"]
-
-
-class Outcome(NamedTuple):
-    """What became of one recipient in one attempt."""
-
-    kind: Kind
-    text: str  # the reply, or why there was none
-
-
-@dataclass(eq=False, slots=True)
-class Queued:
-    """A message in the queue, and the recipients at one domain who still wait for it."""
-
-    envelope: Envelope
-    domain: str
-    pending: list[str]
-    since: datetime
-    attempts: int = 0
-    next_attempt: datetime | None = None
-    last: dict[str, Outcome] = field(default_factory=dict)
-
 
 class Relay:
     """The queue of one host.
 
-    `names` is the address of the name server it asks.  `give_up` is told of recipients that
-    will never be reached, each with the last word heard about it.  `draw` puts hosts of
-    equal preference in an order (RFC 5321 5.1 asks for a random one).  `homes` names, for the domains
-    this host takes mail for without keeping it, the host that does: it is the next one when
-    the MX records know none that is better than this one.
+    `store` keeps what is in it.  `names` is the address of the name server it asks.  `give_up` is
+    told of recipients that will never be reached, each with the last word heard about it; where it
+    raises `Refused`, they are tried again.  `draw` puts hosts of equal preference in an order
+    (RFC 5321 5.1 asks for a random one).  `homes` names, for the domains this host takes mail for
+    without keeping it, the host that does: it is the next one when the MX records know none that
+    is better than this one.
     """
 
     def __init__(
@@ -76,6 +63,7 @@ class Relay:
         network: Network,
         host: Host,
         *,
+        store: Store,
         names: str,
         give_up: Callable[[Envelope, Mapping[str, str]], Awaitable[None]],
         draw: Callable[[Sequence[str]], list[str]] = list,
@@ -86,22 +74,40 @@ class Relay:
         self.homes: dict[str, str] = {}
         self._network = network
         self._host = host
+        self._store = store
         self._names = names
         self._give_up = give_up
         self._draw = draw
         self._tasks: set[asyncio.Task[None]] = set()
 
     def enqueue(self, envelope: Envelope) -> None:
-        """Take the message over: from now on it is this host's to deliver or to return."""
+        """Take the message over: from now on it is this host's to deliver or to return.
+
+        In a transaction of the store, from the moment that is kept; StoreError if it cannot be.
+        """
         domains: dict[str, list[str]] = {}
         for path in envelope.forward_paths:
             domains.setdefault(path.rpartition("@")[2].lower(), []).append(path)
-        for domain, paths in domains.items():
-            queued = Queued(envelope, domain, paths, since=self._network.now())
-            self.queue.append(queued)
-            task = self._network.spawn(self._carry(queued))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        now = self._network.now()
+        entries = [Queued(envelope, domain, paths, since=now) for domain, paths in domains.items()]
+        with self._store.transaction() as work:
+            parcels = self._store.spool.add(envelope.data, *(queued.label() for queued in entries))
+            for queued, parcel in zip(entries, parcels, strict=True):
+                queued.parcel = parcel
+                work.then(partial(self._begin, queued))
+
+    def resume(self) -> None:
+        """Go on with what the store has kept of the queue, and what is not in it yet."""
+        here = {queued.parcel for queued in self.queue}
+        for parcel in self._store.spool:
+            if parcel not in here:
+                self._begin(Queued.from_parcel(parcel))
+
+    def _begin(self, queued: Queued) -> None:
+        self.queue.append(queued)
+        task = self._network.spawn(self._carry(queued))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def done(self) -> None:
         """Wait until the queue is empty."""
@@ -111,7 +117,9 @@ class Relay:
     async def _carry(self, queued: Queued) -> None:
         """Try, wait, and try again, until every recipient is served or given up."""
         try:
-            for pause in (*self.retry_after, None):
+            if queued.next_attempt is not None:  # it was here before a restart
+                await asyncio.sleep((queued.next_attempt - self._network.now()).total_seconds())
+            for pause in (*self.retry_after[queued.attempts :], None):
                 queued.attempts += 1
                 last = queued.last = await self._attempt(queued)
                 failed = {path: said.text for path, said in last.items() if said.kind == "permanent"}
@@ -121,13 +129,27 @@ class Relay:
                     failed |= {path: tried + last[path].text for path in queued.pending}
                     queued.pending = []
                 if failed:
-                    await self._give_up(queued.envelope, failed)
+                    try:
+                        await self._give_up(queued.envelope, failed)
+                    except Refused:  # as by a full disk
+                        queued.pending += failed
                 if not queued.pending or pause is None:
+                    self._keep(queued)
                     return
                 queued.next_attempt = self._network.now() + timedelta(seconds=pause)
+                self._keep(queued)
                 await asyncio.sleep(pause)
         finally:
             self.queue.remove(queued)
+
+    def _keep(self, queued: Queued) -> None:
+        """Note in the store how far this has come; if that fails, an attempt may be made once more."""
+        assert queued.parcel is not None
+        with suppress(StoreError):
+            if queued.pending:
+                self._store.spool.relabel(queued.parcel, queued.label())
+            else:
+                self._store.spool.remove(queued.parcel)
 
     async def _attempt(self, queued: Queued) -> dict[str, Outcome]:
         """One attempt: the hosts in order, until one of them has decided about every recipient."""

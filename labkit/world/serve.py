@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from labkit.capture.files import whole_file
@@ -26,7 +26,9 @@ from labkit.errors import LabError, ProtocolError
 from labkit.message.address import parse_mailbox
 from labkit.net.loopback import LoopbackNetwork
 from labkit.net.tcp import LOCALHOST
+from labkit.store.accounts import Store
 from labkit.store.files import read_messages
+from labkit.store.sqlite import open_store
 from labkit.tables import follow
 from labkit.world.faults import switched_on
 from labkit.world.world import World
@@ -50,7 +52,8 @@ class Options:
     """What is to be served.
 
     `users` maps addresses to passwords; without any, alice and bob of the first domain get random
-    ones.  `mail` is what lies in mailboxes already: (address, file or folder).  `ports` maps
+    ones.  `store` is a folder that keeps users, mailboxes and queue from one time to the next; who is in
+    it lives here too.  `mail` is what lies in mailboxes already: (address, file or folder).  `ports` maps
     services, by the names of their options, to ports, 0 for any free one.  The file `ready` says
     where they listen, as JSON; it is there while all of them do.  The file `capture` appears when they end.
     `faults` act meanwhile, in their short form.
@@ -58,6 +61,7 @@ class Options:
 
     domains: Sequence[str] = ()
     users: Mapping[str, str] = field(default_factory=dict)
+    store: Path | None = None
     mail: Sequence[tuple[str, Path]] = ()
     host: str = LOCALHOST
     ports: Mapping[str, int] = field(default_factory=dict)
@@ -104,24 +108,27 @@ class Serving:
 def serve(options: Options) -> Iterator[Serving]:
     """Let one host listen, while in this block.
 
-    Raises LabError for an address that is none, a file without messages, a port in use, or a file
-    that could not be written; before anything listens, as far as that can be known.
+    Raises LabError for an address that is none, a file without messages, a port or a store in use, or a
+    file that could not be written; before anything listens, as far as that can be known.
     """
     for path in filter(None, (options.ready, options.capture)):
         _check_writable(path)
     if options.ready is not None:
         _remove(options.ready)  # that of a lab which was killed
-    users, domains = who_lives_here(options)
     network = LoopbackNetwork(own_address(options.host))
     with ExitStack() as stack:
-        world = stack.enter_context(World(network=network, domains=()))
+        stack.callback(network.close)
+        store = open_store(options.store, network.now) if options.store else Store(network.now)
+        stack.callback(store.close)
+        users, domains = who_lives_here(options, _kept_users(store))
+        world = stack.enter_context(World(network=network, domains=(), store=lambda host, now: store))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="labkit-"))
         server = world.domain(domains[0], services=())
         stack.enter_context(switched_on(world, options.faults))
         for domain in domains[1:]:
             world.domain(domain, server=server.name)
         for address, password in users.items():
-            server.store.add_user(address, password)
+            store.keep_user(address, password)
         for address, path in options.mail:
             _file_mail(server, address, path)
         everywhere = network.address == "0.0.0.0"
@@ -198,10 +205,19 @@ def own_address(host: str) -> str:
     return address
 
 
-def who_lives_here(options: Options) -> tuple[dict[str, str], list[str]]:
+def _kept_users(store: Store) -> dict[str, str]:
+    """Who has lived here before, with their passwords; hosts have their postmasters of themselves."""
+    people = [each for each in store.accounts if not each.address.lower().startswith("postmaster@")]
+    return {each.address: each.password for each in people}
+
+
+def who_lives_here(
+    options: Options, kept: Mapping[str, str] = MappingProxyType({})
+) -> tuple[dict[str, str], list[str]]:
     """The users with their passwords, and the domains, those of the users among them."""
     domains = [_domain(domain) for domain in options.domains]
-    users = dict(options.users)
+    spelt = {address.lower(): address for address in kept}
+    users = dict(kept) | {spelt.get(each.lower(), each): word for each, word in options.users.items()}
     domains += [parse_mailbox(address).domain.lower() for address in users]
     domains = list(dict.fromkeys(domains)) or [DOMAIN]
     if not users:

@@ -37,6 +37,7 @@ from labkit.net.tap import Connection, Record, Side
 from labkit.servers.imap.session import ImapSession
 from labkit.servers.pop3 import Pop3Session
 from labkit.servers.site import Site
+from labkit.store.accounts import Store
 from labkit.world.devices import Device, MailServer, UserHost
 from labkit.world.faults import parse
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MakeSession = Callable[[Site], Session]
+MakeStore = Callable[[str, Callable[[], datetime]], Store]
 ALPHABET = string.digits + string.ascii_lowercase
 DOMAINS = ("example.com", "example.org")
 _BY_STEP = {
@@ -69,7 +71,8 @@ class World:
 
     `network` is "simulated" (in memory, virtual time, the same octets for the same seed),
     "loopback" (real TCP on 127.0.0.1), or a network of one's own making.  `pop3` and `imap` make
-    the sessions of those servers from a `Site`: give a server of your own in place of ours.
+    the sessions of those servers from a `Site`: give a server of your own in place of ours.  `store` makes
+    the store of a host, from its name and the clock; without it all of them are in memory.
     """
 
     def __init__(
@@ -80,12 +83,14 @@ class World:
         domains: Sequence[str] = DOMAINS,
         pop3: MakeSession = Pop3Session,
         imap: MakeSession = ImapSession,
+        store: MakeStore = lambda host, now: Store(now),
         name: str = "lab",
     ) -> None:
         self.seed = seed
         self.name = name
         self.pop3 = pop3
         self.imap = imap
+        self.store = store
         self.network: Network = _network(network) if isinstance(network, str) else network
         self.is_simulated = isinstance(self.network, SimulatedNetwork)
         self.users: dict[str, UserHost] = {}
@@ -306,8 +311,10 @@ class World:
         return Capture(Tape.from_tap(self.network.tap, vantage=side, name=self.name))
 
     def close(self) -> None:
-        """End the world: its connections break, its ports are free again."""
+        """End the world: its connections break, its ports are free again, its stores are closed."""
         self.network.close()
+        for server in self.servers.values():
+            server.store.close()
 
     def __enter__(self) -> Self:
         return self
