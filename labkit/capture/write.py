@@ -14,15 +14,14 @@ import gzip
 import io
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from functools import lru_cache
 from heapq import merge
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import pairwise
-from os import PathLike, fspath, replace
-from pathlib import Path
+from os import PathLike, fspath
 from typing import BinaryIO, NamedTuple
 
+from labkit.capture.files import whole_file
 from labkit.capture.packets import ACK, ETHERNET, FIN, IPV4, IPV6, RST, SYN, TCP, UDP
 from labkit.capture.tape import Flow, Tape
 from labkit.errors import LabError
@@ -63,25 +62,12 @@ def write(capture: Tape | Tap, target: str | PathLike[str] | BinaryIO) -> None:
     if not isinstance(target, str | PathLike):
         _write(tape, target)
         return
-    path = Path(fspath(target))
-    part = path.with_name(path.name + ".part")
-    if path.exists() and not path.is_file():
-        part = path  # a device or a pipe is not replaced
-    try:
-        with open(part, "wb") as file:
-            if path.suffix == ".gz":
-                with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-                    _write(tape, packed)
-            else:
-                _write(tape, file)
-        if part is not path:
-            replace(part, path)
-    except OSError as error:
-        raise LabError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if part is not path:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
+    with whole_file(target) as part, part.open("wb") as file:
+        if fspath(target).endswith(".gz"):
+            with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+                _write(tape, packed)
+        else:
+            _write(tape, file)
 
 
 def _write(tape: Tape, file: BinaryIO | gzip.GzipFile) -> None:

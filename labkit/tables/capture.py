@@ -11,11 +11,12 @@ world that goes on looks again when there is more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from os import PathLike, fspath
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+from labkit.capture.files import whole_file
 from labkit.capture.tape import Tape
 from labkit.errors import LabError
 from labkit.net.tap import Connection
@@ -176,17 +177,18 @@ class Capture:
 
     def to_jsonl(self, path: Where, table: str = "exchanges") -> None:
         """One table as JSON Lines."""
-        with _created(path) as file:
+        with _text_file(path) as file:
             self.rows(table).to_jsonl(file)
 
     def to_csv(self, path: Where, table: str = "exchanges") -> None:
         """One table as CSV."""
-        with _created(path) as file:
+        with _text_file(path) as file:
             self.rows(table).to_csv(file)
 
     def to_parquet(self, path: Where, table: str = "exchanges") -> None:
         """One table as Parquet."""
-        self.rows(table).to_parquet(fspath(path))
+        with whole_file(path) as part:
+            self.rows(table).to_parquet(part)
 
     # How it looks
 
@@ -241,8 +243,7 @@ class Capture:
         return self.tape
 
 
-def _created(path: Where) -> Any:
-    try:
-        return Path(path).open("w", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise LabError(f"cannot write {fspath(path)}: {error.strerror}") from None
+@contextmanager
+def _text_file(path: Where) -> Iterator[TextIO]:
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        yield file
