@@ -183,6 +183,23 @@ MARKED = f"""for ending in ("RSET\\nQUIT", "NOOP"):
 """
 AT_ONCE = """["USER bob@example.org", "PASS secret-bob", *(f"RETR {n}" for n in range(1, 21)), "QUIT"]"""
 HOST, SERVER = "sender's host", "sender's server"
+BY_NAME = """for line in client.uidl()[1]:
+    if line.split()[1] not in known:
+        client.retr(int(line.split()[0]))
+"""
+IN_VAIN = """letters = world.capture.messages.query("direction == 'retrieved'")
+answer = letters.octets.sum() - 2 * letters.drop_duplicates("message_id").octets.sum()"""
+OPEN = "USER bob@example.org\\nPASS secret-bob"
+MET = "".join(
+    f'{who}.type("{said}")\n'
+    for who, said in (("pc", OPEN), ("phone", OPEN), ("pc", "QUIT"), ("phone", OPEN))
+)
+OWN_SERVER = "from labkit.course.first_server import FirstServer as MyServer\n"
+POPLIB = """client = bob.poplib()
+client.user("bob@example.org")
+client.pass_("secret-bob")
+client.retr(1)
+"""
 WRITTEN: dict[str, dict[str, str]] = {
     "00.1": {"Lunch on Friday": "My own words", "answer = ...": "answer = [0, 3, 4]"},
     "00.2": {'"submission": ..., "delivery": ..., "access": ...': """'submission': 'smtp', 'delivery': 'smtp',
@@ -203,6 +220,12 @@ WRITTEN: dict[str, dict[str, str]] = {
     "12.3": {"answer = ...": GUESSED},
     "12.4": {"# Here Bob calls twice, marks letters, and leaves in two ways.\n": MARKED},
     "12.5": {'["CAPA", "QUIT"]': AT_ONCE},
+    "13.1": {"# Here you fetch what is not in `known`, and nothing else.\n": BY_NAME},
+    "13.2": {"answer = ...": IN_VAIN},
+    "13.3": {"# Here both log in, and the phone gets in at last.\n": MET},
+    "13.4": {"play(MyServer)": OWN_SERVER},
+    "13.5": {"world = World": f"{OWN_SERVER}world = World",
+             "# Here Bob fetches the letter with bob.poplib().\n": POPLIB},
     "24.1": {"answer = ...": "answer = 4"},
     "24.2": {"answer = ...": "answer = 'b'"},
     "24.3": {"latency:1": "half-close"},

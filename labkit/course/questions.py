@@ -40,6 +40,18 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
             hash for each, until the digest fits; and she reads the letters that follow.""",
         ),
     ),
+    "13": (
+        (
+            "Two hosts leave their mail on the server. How does each know what it has already?",
+            """By the unique-ids of UIDL: a name belongs to one letter and is the same in every session.
+            Numbers begin at 1 each time (RFC 1939 7).""",
+        ),
+        (
+            "A login is refused with [IN-USE]. What should a mail program do?",
+            """Try again a little later, and not ask for the password: it was right. Another session has the
+            lock of the maildrop (RFC 2449 8.1.1).""",
+        ),
+    ),
     "24": (
         (
             "The line is cut before the last reply. What happens to the letter in SMTP, and what in POP3?",

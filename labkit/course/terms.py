@@ -22,6 +22,7 @@ class Term:
 _ALL = """
 access | The last step of a message's way: the recipient's host fetches it from the mailbox on the server, with POP3 or IMAP. | RFC 5598 4.2
 APOP | A login of POP3 in which a digest of the greeting's timestamp and the password crosses the wire, and the password does not. | RFC 1939 7
+autologout | A server's end of a session in which nothing was said for ten minutes or more. It deletes nothing. | RFC 1939 3
 bounce | A message that tells a sender that mail could not be delivered. Its own reverse-path is empty, so that it can never cause another bounce. | RFC 5321 6.1
 capability | Something beyond the basic protocol that a server says it can do: a line of the reply to EHLO, CAPA or CAPABILITY. | RFC 5321 2.2.1
 client | The end that opens the connection and sends commands. A mail server is a client whenever it passes mail on. | RFC 5321 2.3.2
@@ -50,6 +51,7 @@ half-close | The end of one direction of a connection while the other stays open
 header | The fields at the start of a message, up to the first empty line. It is part of the message, not of the envelope. | RFC 5322 2.1
 IMAP | Internet Message Access Protocol: works with mailboxes that stay on the server. | RFC 9051
 literal | In IMAP, a string sent as its length in braces and then exactly so many octets. | RFC 9051 4.3
+lock | What a POP3 session takes on the maildrop at its login, so that no other session changes it meanwhile. | RFC 1939 4
 mailbox | Where delivered messages rest until somebody reads them; in IMAP one of several folders of an account. | RFC 5321 2.3.11
 maildrop | What POP3 calls the mailbox that a session has locked for itself. | RFC 1939 4
 man in the middle | Somebody on the line between two hosts who reads what passes and can change it. Each end believes to speak with the other. | RFC 3207 6
@@ -69,6 +71,7 @@ record | Octets that one end wrote at once, with the time and the connection: wh
 relay | To take mail for an address somewhere else and pass it on; also the server that does so. | RFC 5321 2.3.10
 reply | The server's answer to a command, with a code or a word that says how it went. | RFC 5321 4.2
 reply code | Three digits that begin an SMTP reply. 2: done, 3: go on, 4: not now, 5: no. | RFC 5321 4.2.1
+response code | A word in brackets behind -ERR, OK or NO that tells a program why, such as [IN-USE]. | RFC 2449 8
 reverse-path | The address in MAIL FROM: who is told when the message cannot be delivered. | RFC 5321 4.1.1.2
 round trip | The time from sending a command to having its reply: there and back again. |
 SCRAM | A mechanism in which client and server prove to each other that they know the password; each guess costs a listener thousands of hashes. | RFC 5802 3
@@ -82,8 +85,11 @@ submission | The step in which the sender's host hands a new message to the send
 tag | The word that an IMAP client puts before a command and the server repeats in its final reply. | RFC 9051 2.2.1
 temporary failure | A refusal that may be gone later: code 4xx in SMTP, [SYS/TEMP] in POP3, [UNAVAILABLE] in IMAP. The message stays where it is. | RFC 5321 4.2.1
 TLS | Transport Layer Security: the connection between two hosts is encrypted. Each server on the way still reads the message. | RFC 8314 3
+TOP | POP3's command for the header of a letter and the first lines of its body. | RFC 1939 7
 transaction | In SMTP, MAIL, one or more RCPT, DATA and the message: one message sent. | RFC 5321 3.3
 UID | A number that names a message in an IMAP mailbox for good; sequence numbers change when others are deleted. | RFC 9051 2.3.1.1
+UIDL | POP3's command for the unique-ids of the letters. | RFC 1939 7
+unique-id | POP3's lasting name for a letter, the same in every session: 1 to 70 visible characters. | RFC 1939 7
 untagged response | What an IMAP server tells without being the final reply to a command: it begins with *. | RFC 9051 2.2.2
 update state | The last state of POP3, entered by QUIT alone: what was marked with DELE is deleted now. | RFC 1939 6
 verb | The first word of a command: MAIL, RETR, FETCH. |
