@@ -1,4 +1,4 @@
-"""The command line: `labkit tour | serve | dissect | faults | lab`.
+"""The command line: `labkit tour | serve | fetch | dissect | faults | lab`.
 
 Exit codes: 0 done, 1 the input cannot be used, 2 the command was not understood.  Every error is one
 sentence on stderr.  Everything is imported when it is used, and tables are printed without pandas.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from labkit.cli_fetch import fetch
 from labkit.cli_options import (
     KEEPING,
     LISTENING,
@@ -57,6 +58,7 @@ def labkit(
 
     [dim]labkit tour[/dim]                    one message through four devices
     [dim]labkit serve[/dim]                   servers on real ports, for any program
+    [dim]labkit fetch[/dim]                   mail from any POP3 server
     [dim]labkit dissect session.pcap[/dim]    the mail traffic in somebody's capture
     [dim]labkit lab[/dim]                     the course, in JupyterLab
     [dim]labkit faults[/dim]                  what can be made to go wrong
@@ -284,6 +286,9 @@ def dissect(
             captures.append(capture.with_secrets() if secrets else capture)
             captures[-1].rows(table)
     write_table(Captures(captures).rows(table), format, output)
+
+
+app.command()(fetch)
 
 
 @app.command()

@@ -182,10 +182,15 @@ def tell_where(terminal: Console, serving: Serving) -> None:
 def tell_exchange(terminal: Console, row: Exchange, world: World) -> None:
     """One exchange on one line, cut where the terminal ends; what is written to a pipe is whole."""
     service = world.network.tap.connections[row.connection].service or row.protocol or "?"
+    tell_said(terminal, row, f"{service} {row.connection}")
+
+
+def tell_said(terminal: Console, row: Exchange, where: str) -> None:
+    """The same for an exchange of which it is known where it happened."""
     said = (Text(printable(command_of(row)), "bold"), Text(" → ")) if row.verb else ()
     line = Text.assemble(
         (f"{row.time:%H:%M:%S.%f}"[:-3] + "  ", "dim"),
-        f"{service} {row.connection}".ljust(16),
+        where.ljust(15) + " ",
         *said,
         printable(reply_of(row)),
         (f"  {row.flaw}" if row.flaw else "", "red"),

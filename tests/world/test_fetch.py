@@ -1,0 +1,260 @@
+"""`labkit fetch`: from our server on a real port into files; nothing is lost, whatever is cut off when."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from labkit import World
+from labkit.cli import app
+from labkit.errors import LabError
+from labkit.net.faults import CUT, PASS, Event, Verdict
+from labkit.store.files import read_messages
+from labkit.world.fetch import Fetched, Options, fetch, server_and_port
+from labkit.world.shelf import Folder, Seen, mbox_entry
+
+MAIL = [
+    b"Subject: one\r\n\r\n.a dot\r\n",
+    b"Subject: two\r\n\r\nFrom here on\r\n>From there\r\n",
+    "Subject: drei\r\n\r\nGrüße\r\n".encode(),
+    "Subject: grüße\r\n\r\nin the header too\r\n".encode(),
+]
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+class House:
+    """A POP3 server on real ports with bob's mail, and his ways to fetch it."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world = world
+        self.bob = world.user("bob@example.org", password="secret")
+        self.folder = folder
+        self.ca_file = folder / "ca.pem"
+        self.ca_file.write_bytes(world.authority.pem)
+        self.said: list[str] = []
+        for message in MAIL:
+            self.deliver(message)
+
+    def deliver(self, message: bytes) -> None:
+        self.world.call(lambda: self.bob.server.mailbox(self.bob.address).append(message))
+
+    @property
+    def left(self) -> list[bytes]:
+        return self.bob.server.read(self.bob.address)
+
+    def options(self, **changed: Any) -> Options:
+        service = "pop3s" if changed.get("tls") == "implicit" else "pop3"
+        listener = self.bob.server.listeners[service]
+        usual = {"to": self.folder / "mail", "password": "secret", "ca_file": self.ca_file}
+        return Options(listener.address, listener.port, "bob", **(usual | changed))
+
+    def fetch(self, now: datetime = NOW, **changed: Any) -> Fetched:
+        self.said = []
+        return fetch(self.options(**changed), lambda row: self.said.append(f"{row.verb} {row.status}"), now)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with World(network="loopback", domains=["example.org"]) as world:
+        yield House(world, tmp_path)
+
+
+def files(folder: Path) -> list[bytes]:
+    return sorted(path.read_bytes() for path in folder.glob("*.eml"))
+
+
+def test_into_a_folder_and_never_twice(house: House) -> None:
+    assert house.fetch() == Fetched(4, 4, {})
+    assert files(house.folder / "mail") == sorted(MAIL)
+    verbs = ["None", "CAPA", "UTF8", "USER", "PASS", "UIDL", "RETR", "RETR", "RETR", "RETR", "QUIT"]
+    assert house.said == [f"{verb} +OK" for verb in verbs]
+    house.deliver(b"Subject: five\r\n\r\n")
+    assert house.fetch() == Fetched(1, 5, {})
+    assert house.said.count("RETR +OK") == 1
+    assert files(house.folder / "mail") == sorted([*MAIL, b"Subject: five\r\n\r\n"])
+
+
+@pytest.mark.parametrize("pipelined", [False, True])
+@pytest.mark.parametrize("tls", ["none", "STARTTLS", "implicit"])
+@pytest.mark.parametrize("mechanism", [None, "APOP", "SCRAM-SHA-256"])
+def test_delete(house: House, tls: str, pipelined: bool, mechanism: str | None) -> None:
+    fetched = house.fetch(delete=True, tls=tls, pipelined=pipelined, mechanism=mechanism)
+    assert fetched == Fetched(4, 0, {})
+    assert house.left == []
+    assert files(house.folder / "mail") == sorted(MAIL)
+
+
+def test_keep_days(house: House) -> None:
+    assert house.fetch(keep_days=14) == Fetched(4, 4, {})
+    house.deliver(b"Subject: later\r\n\r\n")
+    assert house.fetch(NOW + timedelta(days=13), keep_days=14) == Fetched(1, 5, {})
+    assert house.fetch(NOW + timedelta(days=14), keep_days=14) == Fetched(0, 1, {})
+    assert house.left == [b"Subject: later\r\n\r\n"]
+    assert len(files(house.folder / "mail")) == 5
+
+
+def test_into_an_mbox(house: House) -> None:
+    mbox = house.folder / "in.mbox"
+    house.fetch(to=mbox)
+    house.deliver(b"Subject: five\r\n\r\nno end of line")
+    house.fetch(to=mbox, delete=True)
+    # ">" before "From " tells a line of a message from the line that begins one
+    quoted = [
+        MAIL[0],
+        MAIL[1].replace(b"From there", b">From there").replace(b"\nFrom", b"\n>From"),
+        *MAIL[2:],
+    ]
+    expected = [*quoted, b"Subject: five\r\n\r\nno end of line\r\n"]
+    assert [message.rstrip() for message in read_messages(mbox)] == [each.rstrip() for each in expected]
+    assert house.left == []
+
+
+def test_two_accounts_in_one_folder_do_not_overwrite_each_other(house: House, tmp_path: Path) -> None:
+    house.fetch()
+    folder = Folder(tmp_path / "mail", "somebody else")
+    before = len(files(tmp_path / "mail"))
+    name = next((tmp_path / "mail").glob("*.eml")).stem
+    folder._put(name, b"another message")
+    assert len(files(tmp_path / "mail")) == before + 1
+
+
+# Nothing is lost
+
+
+def cut_when(said: bytes, sender: str) -> Any:
+    def rule(event: Event) -> Verdict:
+        return CUT if event.sender == sender and event.data.startswith(said) else PASS
+
+    return rule
+
+
+@pytest.mark.parametrize("to", ["mail", "in.mbox"])
+@pytest.mark.parametrize("said", [b"RETR 3", b"DELE 1", b"DELE 4", b"QUIT"])
+def test_a_connection_that_breaks(house: House, said: bytes, to: str) -> None:
+    with house.world.fault(cut_when(said, "client")), pytest.raises(LabError):
+        house.fetch(to=house.folder / to, delete=True)
+    assert len(house.left) == 4
+    again = house.fetch(to=house.folder / to, delete=True)
+    assert again == Fetched(2 if said == b"RETR 3" else 0, 0, {})
+    assert house.left == []
+    found = list(read_messages(house.folder / to)) if to == "in.mbox" else files(house.folder / to)
+    assert len(found) == 4
+
+
+def test_what_is_deleted_was_synced_before(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (events.append("sync"), fsync(descriptor)))
+    with house.world.fault(lambda event: events.append(event.data[:4].decode("latin-1")) or PASS):
+        house.fetch(delete=True)
+    assert events.count("sync") >= 8  # messages, and what is remembered of them
+    first = events.index("DELE")
+    retrieved = len(events) - 1 - events[::-1].index("RETR")
+    assert "sync" in events[retrieved:first]
+    assert "sync" not in events[first : events.index("QUIT")]
+
+
+@pytest.mark.parametrize("to", ["mail", "in.mbox"])
+def test_a_program_that_dies_while_it_keeps_a_message(
+    house: House, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    """The message is written, but not yet remembered: it is fetched again, and is there once."""
+    with monkeypatch.context() as dying:
+        dying.setattr(Seen, "add", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        with pytest.raises(RuntimeError, match="killed"):
+            house.fetch(to=house.folder / to, delete=True)
+    assert len(house.left) == 4
+    assert house.fetch(to=house.folder / to, delete=True) == Fetched(4, 0, {})
+    found = list(read_messages(house.folder / to)) if to == "in.mbox" else files(house.folder / to)
+    assert len(found) == 4
+
+
+def test_a_full_disk_deletes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LabError, match="No space left"):
+        house.fetch(delete=True)
+    assert len(house.left) == 4
+
+
+# What cannot be done
+
+
+def test_refusals_are_sentences(house: House) -> None:
+    with pytest.raises(LabError, match=r"the server refused PASS: \[AUTH\] wrong name or password"):
+        house.fetch(password="wrong")
+    with pytest.raises(LabError, match=r"no TLS with 127\.0\.0\.1"):
+        house.fetch(tls="implicit", ca_file=None)
+    with pytest.raises(LabError, match=r"no TLS with 127\.0\.0\.1"):
+        house.fetch(tls="STARTTLS", ca_file=None)
+    (house.folder / "mail" / ".labkit-fetch.json").write_text("no JSON")
+    with pytest.raises(LabError, match="is not what labkit fetch has written there"):
+        house.fetch()
+
+
+def test_nobody_answers(tmp_path: Path) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    with pytest.raises(LabError, match=f"cannot reach 127.0.0.1 on port {port}: Connect"):
+        fetch(Options("127.0.0.1", port, "bob", "secret", tmp_path), lambda row: None)
+
+
+@pytest.mark.parametrize(
+    ("text", "tls", "expected"),
+    [
+        ("pop.example.org", "none", ("pop.example.org", 110)),
+        ("pop.example.org", "implicit", ("pop.example.org", 995)),
+        ("127.0.0.1:2110", "none", ("127.0.0.1", 2110)),
+        ("[::1]:2110", "none", ("::1", 2110)),
+        ("[::1]", "none", ("::1", 110)),
+    ],
+)
+def test_where(text: str, tls: Any, expected: tuple[str, int]) -> None:
+    assert server_and_port(text, tls) == expected
+
+
+@pytest.mark.parametrize("text", ["host:", ":110", "host:x", "host:0", "host:65536"])
+def test_nowhere(text: str) -> None:
+    with pytest.raises(LabError, match="is not HOST:PORT"):
+        server_and_port(text, "none")
+
+
+def test_an_entry_of_an_mbox() -> None:
+    assert mbox_entry(b"A: b\r\n\r\nFrom x\r\n", NOW) == (
+        b"From MAILER-DAEMON Mon Jan  5 09:00:00 2026\nA: b\n\n>From x\n\n"
+    )
+
+
+# The command
+
+
+def test_the_command(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = house.options()
+    where = ["fetch", "--from", f"{options.server}:{options.port}", "--user", "bob"]
+    monkeypatch.setenv("LABKIT_PASSWORD", "secret")
+    told = CliRunner().invoke(app, [*where, "--to", str(house.folder / "in")])
+    assert told.exit_code == 0, told.output
+    assert "RETR 1 → +OK 24 octets" in told.output
+    assert "PASS ••• → +OK bob's maildrop has 4 messages" in told.output
+    assert f"4 fetched into {house.folder / 'in'}; 4 on the server." in told.output
+    secret = house.folder / "password"
+    secret.write_text("secret\n")
+    monkeypatch.delenv("LABKIT_PASSWORD")
+    more = ["--to", str(house.folder / "in"), "--delete", "--starttls", "--ca-file", str(house.ca_file)]
+    told = CliRunner().invoke(app, [*where, *more, "--password-file", str(secret)])
+    assert "0 fetched" in told.output
+    assert house.left == []
+    told = CliRunner().invoke(app, [*where, "--to", str(house.folder / "in")], input="secret\n")
+    assert "0 fetched" in told.output
+    assert CliRunner().invoke(app, [*where, "--tls", "--starttls"]).exit_code == 2
+    assert CliRunner().invoke(app, [*where, "--delete", "--keep-days", "3"]).exit_code == 2
