@@ -55,8 +55,8 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "24": (
         (
             "The line is cut before the last reply. What happens to the letter in SMTP, and what in POP3?",
-            """SMTP sends it again, and there are two: the sender had no 250. In POP3 the last reply is that to
-            QUIT: the letters are deleted, and the client must have put them away before it said DELE.""",
+            """SMTP sends it again, and there are two: the sender had no 250. In POP3 the last reply is that
+            to QUIT: the letters are deleted, and the client must have put them away before it said DELE.""",
         ),
         (
             "How do you find out that somebody on the line changes what is said?",

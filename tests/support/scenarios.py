@@ -17,7 +17,7 @@ from labkit.message.compose import Attachment
 from labkit.net.faults import PASS, Event, Rewrite, Verdict
 from labkit.tables.schema import TABLES
 from labkit.world.devices import UserHost
-from labkit.world.faults import cut_before_final_reply, delay, no_answer
+from labkit.world.faults import cut_before_final_reply, slow_reply
 from labkit.world.journey import travel
 from labkit.world.week import week
 from labkit.world.world import World
@@ -116,12 +116,12 @@ def what_goes_wrong() -> World:
     with world.fault(greylist), carol.offline():
         alice.submit(letter)
         world.wait(HOUR)
-    with world.fault(cut_before_final_reply()), world.fault(delay(1.5)):
+    with world.fault(cut_before_final_reply()), world.fault(slow_reply(1.5)):
         alice.submit(letter, [bob])
         world.wait(HOUR)
     with world.fault(cut_before_final_reply(service="submission")), suppress(Disconnected):
         alice.submit(letter, [bob])
-    with world.fault(no_answer("mail.example.org")):
+    with world.fault("blackhole@mail.example.org"):
         alice.submit(letter, [bob])
         world.wait(HOUR)
     world.settle()

@@ -8,7 +8,6 @@ said in the widget, in words.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +55,8 @@ class Panel:
         On the simulated network waiting takes no time, and the clock is driven where it always is: here.
         Jobs that wait are done in a thread, one behind the other; `then` runs in the kernel's own.
         """
+        import asyncio  # only where a widget runs: an exercise in a plain shell needs none
+
         loop = asyncio._get_running_loop()
         if not waits or loop is None:
             job()
