@@ -82,6 +82,8 @@ def open_notebook(
         return made[-1]
 
     yield opened
+    settings = lab.folder.parent / "config" / "lab" / "user-settings"
+    shutil.rmtree(settings, ignore_errors=True)  # a theme that was chosen
     for notebook in made:
         notebook.shut_down()
         if notebook.path.name[0] == "t":  # of a test

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,9 @@ class Server:
         self.folder = folder
         self.log = (home / "server.log").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+            command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
+        )  # fmt: skip
         self.url = self._said()
         self.base = re.sub(r"(http://[^/]*).*", r"\1", self.url)
 
@@ -57,8 +59,11 @@ class Server:
         raise AssertionError(f"the server ended before it served:\n{self.log.read()}")
 
     def stop(self) -> None:
-        self.process.terminate()
+        """End it and what it started."""
+        os.killpg(self.process.pid, signal.SIGTERM)
         assert self.process.stdout is not None
+        for line in self.process.stdout:  # until the last of them has gone
+            self.log.write(line)
         self.process.stdout.close()
         self.process.wait(30)
         self.log.close()
@@ -128,9 +133,48 @@ class Notebook:
         return content
 
     @property
-    def widget(self) -> Any:
-        """The first widget that is not part of another one."""
-        return self.page.locator(".jp-OutputArea-output .widget-vbox").first
+    def panel(self) -> Any:
+        """The last widget that is not part of another one."""
+        return self.page.locator(".lk-panel").last
+
+
+def dark(page: Any) -> None:
+    """JupyterLab's own dark theme, from its menu."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.locator(".lm-Menu-itemLabel", has_text="Theme").first.click()
+    page.locator(".lm-Menu-itemLabel", has_text="JupyterLab Dark").first.click()
+    page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+
+
+def use(notebook: Any, name: str) -> None:
+    """Bring a widget into the state in which it shows most."""
+    page = notebook.page
+    notebook.run_all()
+    notebook.panel.wait_for()
+    if name == "console":
+        line = page.get_by_label("alice-pc.example.com types")
+        for text in ("EHLO me", "RCPT TO:<bob@example.org>", "MAIL FROM:<alice@example.com>"):
+            line.fill(text)
+            line.press("Enter")
+        page.locator(".lk-rows td", has_text="MAIL FROM").wait_for()
+    elif name == "explorer":
+        page.get_by_role("button", name="Last").click()
+        for _ in range(2):
+            page.get_by_role("button", name="Previous").click()
+        page.get_by_text("26 of 28 shown").wait_for()
+    elif name == "player":
+        for step in range(2, 9):
+            page.get_by_role("button", name="Forward").click()
+            page.get_by_text(f"Moment {step} of").first.wait_for()
+    elif name == "faults":
+        page.get_by_label("cut-before-final-reply").check()
+        page.get_by_role("button", name="Send a letter").click()
+        page.get_by_text("delivered 2 times").wait_for()
+    else:
+        page.get_by_label("Answer").fill("[0, 1, 2]")
+        page.get_by_label("Answer").press("Tab")
+        page.get_by_role("button", name="Check", exact=True).click()
+        page.get_by_text("not yet").first.wait_for()
 
 
 def notebook_of(cells: tuple[str, ...]) -> dict[str, Any]:

@@ -176,7 +176,7 @@ class Console(Panel):
 
         from labkit.views.panels.keyboard import Line
 
-        wide = w.Layout(width="auto", min_width="21em")
+        wide = w.Layout(width="21em")
         self._host = w.Combobox(
             value=self._server, options=list(self.world.servers), description="Server", layout=wide,
             placeholder="a name or an address",

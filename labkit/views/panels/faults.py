@@ -128,10 +128,10 @@ class Faults(Panel):
         switch = w.Checkbox(value=False, description=name, indent=False, layout=w.Layout(width="14em"))
         entry = w.Text(
             placeholder=fault.usage.partition(":")[2],
-            layout=w.Layout(width="16em"),
-            disabled=not fault.parameters,
-            tooltip=f"arguments of {name}",
+            description="with",
+            layout=w.Layout(width="19em", visibility="visible" if fault.parameters else "hidden"),
         )
+        entry.style.description_width = "3em"
         switch.observe(lambda change: self._on_switch(name, change["new"]), "value")
         self._switches[name], self._arguments[name] = switch, entry
         words = el("div", fault.sentence, " ", el("small", f"({fault.rfc})"), class_="lk lk-sentence")

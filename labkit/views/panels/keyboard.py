@@ -27,6 +27,6 @@ class Line(anywidget.AnyWidget):
 
 
 class Keys(anywidget.AnyWidget):
-    """Invisible; keeps the keys that are pressed in a panel from being commands of the notebook."""
+    """Invisible: keys pressed in its panel are no commands of the notebook, and sliders have names."""
 
     _esm = (_HERE / "keys.js").read_text(encoding="utf-8")

@@ -1,0 +1,49 @@
+"""Pictures of every widget and notebook, in both themes, for people to look at (`make screenshots`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.browsing import WIDGETS, dark, use
+
+FOLDER = os.environ.get("LABKIT_PICTURES")
+NOTEBOOKS = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
+TALL = {"width": 1180, "height": 2400}
+
+pytestmark = pytest.mark.skipif(not FOLDER, reason="pictures are made by `make screenshots`")
+
+
+@pytest.fixture(params=["light", "dark"])
+def theme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def keep(shown: Any, name: str, theme: str) -> None:
+    assert FOLDER
+    Path(FOLDER).mkdir(parents=True, exist_ok=True)
+    shown.screenshot(path=Path(FOLDER) / f"{name}-{theme}.png")
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_widgets(name: str, theme: str, page: Any, open_notebook: Callable[..., Any]) -> None:
+    page.set_viewport_size(TALL)
+    notebook = open_notebook(*WIDGETS[name])
+    if theme == "dark":
+        dark(page)
+    use(notebook, name)
+    keep(notebook.panel, name, theme)
+
+
+@pytest.mark.parametrize("name", [*NOTEBOOKS, "index.ipynb"])
+def test_notebooks(name: str, theme: str, page: Any, open_notebook: Callable[..., Any]) -> None:
+    page.set_viewport_size({**TALL, "height": 3200 if name[0] != "i" else 700})
+    notebook = open_notebook(name=name)
+    if theme == "dark":
+        dark(page)
+    if name[0] != "i":
+        notebook.run_all()
+    keep(page.locator(".jp-NotebookPanel"), name.removesuffix(".ipynb"), theme)
