@@ -156,6 +156,15 @@ def test_a_second_thread_is_refused(loop):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends a signal")
+@pytest.fixture
+def interrupts():
+    """Ctrl-C as Python has it; whoever started the tests may have it ignored (a shell, behind an &)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_waits_for_the_callback_and_leaves_the_loop_usable(loop):
     finished = []
 
