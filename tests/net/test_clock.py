@@ -155,7 +155,6 @@ def test_a_second_thread_is_refused(loop):
     assert "another thread" in refused[0]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends a signal")
 @pytest.fixture
 def interrupts():
     """Ctrl-C as Python has it; whoever started the tests may have it ignored (a shell, behind an &)."""
@@ -164,6 +163,7 @@ def interrupts():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="sends a signal")
 @pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_waits_for_the_callback_and_leaves_the_loop_usable(loop):
     finished = []
