@@ -1,4 +1,4 @@
-"""The command line: `labkit tour | serve | fetch | dissect | faults | lab`.
+"""The command line: `labkit tour | serve | fetch | dissect | export | faults | lab`.
 
 Exit codes: 0 done, 1 the input cannot be used, 2 the command was not understood.  Every error is one
 sentence on stderr.  Everything is imported when it is used, and tables are printed without pandas.
@@ -34,6 +34,7 @@ from labkit.cli_options import (
     port,
     sentence_of,
 )
+from labkit.cli_store import export
 from labkit.errors import LabError
 
 if TYPE_CHECKING:
@@ -151,6 +152,14 @@ def serve(
             rich_help_panel=WHO,
         ),
     ] = None,
+    store: Annotated[
+        Path | None,
+        option(
+            form="DIR",
+            help="Keep users, mailboxes and queue in this folder, for the next time; see labkit export.",
+            rich_help_panel=WHO,
+        ),
+    ] = None,
     mail: Annotated[
         list[str] | None,
         option(
@@ -207,6 +216,7 @@ def serve(
 
     [dim]labkit serve[/dim]    for alice and bob at example.org
     [dim]labkit serve --user bob@example.org:secret --mail bob@example.org=letter.eml[/dim]
+    [dim]labkit serve --store mail[/dim]    what is here today is here tomorrow
     [dim]labkit serve --capture session.pcap[/dim]    to be dissected, or seen in Wireshark
 
     Then, from another terminal:
@@ -230,6 +240,7 @@ def serve(
     options = serving.Options(
         domains=domain or (),
         users=dict(pair(each, ":", "--user", "ADDRESS:PASSWORD") for each in user or ()),
+        store=store,
         mail=[(a, Path(f)) for a, f in (pair(each, "=", "--mail", "ADDRESS=FILE") for each in mail or ())],
         host=host,
         ports=ports,
@@ -289,6 +300,7 @@ def dissect(
 
 
 app.command()(fetch)
+app.command()(export)
 
 
 @app.command()

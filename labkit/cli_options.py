@@ -19,6 +19,7 @@ NetworkName = Literal["simulated", "loopback"]
 TableFormat = Literal["table", "jsonl", "csv", "parquet"]
 ListFormat = Literal["table", "jsonl"]
 TourFormat = Literal["table", "jsonl", "csv", "parquet", "pcap"]
+MailFormat = Literal["mbox", "maildir", "eml"]
 TableName = Literal[
     "exchanges",
     "connections",

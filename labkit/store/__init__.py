@@ -6,7 +6,7 @@ changes.py   what each open session sees of a mailbox, and has yet to be told
 spool.py     messages on their way to other hosts
 journal.py   transactions: what is done together, kept or undone
 sqlite.py    the store in a folder; rows.py: how it lies in tables
-files.py     messages out of .eml, mbox and Maildir, and into them
+files.py     messages out of .eml, mbox and Maildir; export.py: and into them
 
 `Store(now)` is in memory and forgets; `open_store(folder, now)` is the same store with a journal
 that keeps what is done.  Neither has a clock of its own.

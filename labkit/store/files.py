@@ -1,7 +1,8 @@
 """Messages out of files: a single .eml, an mbox (RFC 4155), a Maildir.
 
 Files keep lines as the system does; what comes out ends every line in CRLF, as it would
-have arrived.  The files are only read, never locked or changed.
+have arrived.  In an mbox a ">" is taken off where it was put before "From ", however often (the
+mboxrd rule).  The files are only read, never locked or changed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from labkit.errors import LabError
 
+_QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _LINE_END = re.compile(rb"\r?\n")
 
 
@@ -43,7 +45,7 @@ def _messages(path: Path) -> Iterator[bytes]:
         return
     box = mailbox.mbox(path, create=False)
     try:
-        yield from (canonical(box.get_bytes(key)) for key in box.iterkeys())
+        yield from (canonical(_QUOTED.sub(rb"\1", box.get_bytes(key))) for key in box.iterkeys())
     finally:
         box.close()
 

@@ -216,8 +216,13 @@ def who_lives_here(
 ) -> tuple[dict[str, str], list[str]]:
     """The users with their passwords, and the domains, those of the users among them."""
     domains = [_domain(domain) for domain in options.domains]
-    spelt = {address.lower(): address for address in kept}
-    users = dict(kept) | {spelt.get(each.lower(), each): word for each, word in options.users.items()}
+    users, spelt = dict(kept), {address.lower(): address for address in kept}
+    given: set[str] = set()
+    for address, password in options.users.items():
+        if address.lower() in given:
+            raise LabError(f"there is a user {address} already")
+        given.add(address.lower())
+        users[spelt.get(address.lower(), address)] = password
     domains += [parse_mailbox(address).domain.lower() for address in users]
     domains = list(dict.fromkeys(domains)) or [DOMAIN]
     if not users:
