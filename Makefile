@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help tour lab test check notebooks refresh bench browser screenshots programs clean
+.PHONY: help tour lab test check notebooks refresh bench soak browser screenshots programs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1	/' | expand -t 20
@@ -42,6 +42,9 @@ refresh: .venv/test.stamp  ## run every notebook and make every dataset again, a
 
 bench: .venv/test.stamp  ## how fast, as ratios against a peer measured in the same run
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+soak: .venv/test.stamp  ## kill the servers 200 times, and miss nothing
+	LABKIT_KILLS=200 $(BIN)/python -m pytest -q -s tests/world/test_killed.py
 
 browser: .venv/test.stamp  ## the widgets and notebooks in a real JupyterLab and a real Chromium
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && $(MAKE) --no-print-directory programs; } || true

@@ -108,7 +108,7 @@ def test_version(labkit: Labkit) -> None:
     assert labkit("--version").out == "labkit 0.1.0\n"
 
 
-@pytest.mark.parametrize("command", ["tour", "serve", "dissect", "lab"])
+@pytest.mark.parametrize("command", ["tour", "serve", "dissect", "export", "lab"])
 def test_help_teaches_by_examples_and_fits_a_terminal(
     labkit: Labkit, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
