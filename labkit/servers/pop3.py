@@ -38,7 +38,7 @@ from labkit.grammar.pop3 import (
 from labkit.grammar.saslprep import saslprep
 from labkit.net.session import Action, Close, Delay, Send, StartTLS
 from labkit.servers.pop3_languages import LANGUAGES, choose, translated
-from labkit.servers.pop3_policy import NEVER, REGISTRY, Policy, Refused, provides
+from labkit.servers.pop3_policy import NEVER, REGISTRY, Policy, Refused, code_of, provides
 from labkit.servers.site import Site
 from labkit.states.pop3 import MACHINE, State
 from labkit.store.changes import Maildrop
@@ -159,6 +159,8 @@ class Pop3Session:
             reply = Reply("-ERR", str(denied), "AUTH")
         except Refused as refusal:
             reply = Reply("-ERR", refusal.text, refusal.code)
+        except StoreError as error:  # of a disk
+            reply = Reply("-ERR", str(error), code_of(error))
         self.state = MACHINE.step(self.state, verb, reply.status) or self.state
         return reply
 
@@ -351,7 +353,7 @@ class Pop3Session:
         try:
             self._drop.commit()
         except StoreError as error:
-            raise Refused(f"some deleted messages not removed: {error}", "SYS/TEMP") from None
+            raise Refused(f"some deleted messages not removed: {error}", code_of(error)) from None
         left = len(self._drop)
         return Reply("+OK", f"{goodbye} ({_messages(left) + ' left' if left else 'maildrop empty'})")
 

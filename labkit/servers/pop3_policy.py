@@ -34,6 +34,11 @@ class Refused(Exception):
         self.code = code
 
 
+def code_of(error: StoreError) -> str:
+    """What a store refuses, in POP3's words (RFC 5530 3, RFC 3206 4)."""
+    return "SYS/PERM" if error.code == "CORRUPTION" else "SYS/TEMP"
+
+
 @dataclass(frozen=True)
 class Policy:
     """The terms of one server; `Pop3Session` says what the fields mean."""
@@ -83,8 +88,7 @@ class Policy:
         except StoreError as error:
             if error.code == "INUSE":
                 raise Refused("maildrop already locked", "IN-USE") from None
-            code = "SYS/PERM" if error.code == "CORRUPTION" else "SYS/TEMP"  # RFC 5530 3, RFC 3206 4
-            raise Refused(f"the maildrop cannot be opened: {error}", code) from None
+            raise Refused(f"the maildrop cannot be opened: {error}", code_of(error)) from None
 
     @provides("LOGIN-DELAY")
     def _keep_delay(self, site: Site, account: Account) -> None:

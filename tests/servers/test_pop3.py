@@ -198,6 +198,24 @@ def test_a_store_that_cannot_delete_is_reported(
     assert mrose.lock()
 
 
+class Damaged:
+    """The octets of a message on a bad part of the disk."""
+
+    def __len__(self) -> int:
+        return 20
+
+    def __bytes__(self) -> bytes:
+        raise StoreError("CORRUPTION", "the message is damaged on the disk")
+
+
+def test_a_damaged_message_is_refused_and_the_others_are_not(wire: Wire, mrose: Account) -> None:
+    mrose.inbox.get(1).body = Damaged()
+    wire.login()
+    assert wire("LIST 1") == "+OK 1 20"
+    assert wire("RETR 1") == wire("TOP 1 0") == "-ERR [SYS/PERM] the message is damaged on the disk"
+    assert wire("RETR 2").startswith("+OK ")
+
+
 # The lock, and the ends that are no QUIT
 
 
