@@ -31,6 +31,7 @@ from labkit.store.accounts import Account
 from labkit.store.changes import Exists, Expunged, FlagsChanged, View, may_tell_expunges
 from labkit.store.mailbox import StoreError
 
+LEGAL = {state: frozenset(MACHINE.legal(state)) for state in State}
 CHUNK = 64 * 1024
 """Octets that one write may have before the rest of a response goes into another."""
 MESSAGE_LIMIT = 32 * 1024 * 1024
@@ -183,7 +184,7 @@ class ImapSession:
         return answer if isinstance(answer, Done) else (yield from answer)
 
     def _permit(self, verb: str) -> None:
-        if verb not in MACHINE.legal(self.state):
+        if verb not in LEGAL[self.state]:
             raise Refused(f"{verb} is no command for the {self.state.value} state", status="BAD")
         if verb not in REGISTRY.handlers or not self._offers(REGISTRY.capability[verb]):
             raise Refused(f"there is no command {verb} here", status="BAD")
