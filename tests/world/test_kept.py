@@ -182,6 +182,9 @@ def test_pop3_and_imap_say_why(start: Callable[[], World]) -> None:
         status, (text,) = imap.append("INBOX", "", None, b"three\r\n")
         assert status == "NO"
         assert b"[UNAVAILABLE]" in text
+        imap.select()
+        assert imap.fetch("1", "(BODY[])")[1][0][1] == b"one\r\n"
+        assert imap.fetch("1", "(FLAGS)")[1] == [b"1 (FLAGS (\\Recent))"]
         assert len(account.inbox) == 2
         pop3 = bob.poplib()
         pop3.user(bob.address)

@@ -8,6 +8,7 @@ told, keeps its number: it can be fetched, but no longer changed or copied (RFC 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from labkit.grammar.imap import Command
@@ -17,7 +18,7 @@ from labkit.servers.imap.fetch import write_items
 from labkit.servers.imap.mailboxes import find_target
 from labkit.servers.imap.search import criterion
 from labkit.store.changes import View
-from labkit.store.mailbox import DELETED, SEEN, Mailbox, StoredMessage
+from labkit.store.mailbox import DELETED, SEEN, Mailbox, StoredMessage, StoreError
 
 if TYPE_CHECKING:
     from labkit.servers.imap.session import ImapSession
@@ -84,7 +85,8 @@ def fetch(session: ImapSession, command: Command) -> Answer:
     uids = _uids(view, asked, by_uid)
     seen: set[int] = set()
     if not view.read_only and any(item.sets_seen for item in items):
-        seen = {message.uid for message in view.mailbox.change_flags(uids, [SEEN], "add", by=view)}
+        with suppress(StoreError):  # on a full disk mail can still be read
+            seen = {message.uid for message in view.mailbox.change_flags(uids, [SEEN], "add", by=view)}
     for number, message in _numbered(view, uids):
         data = write_items(items, message, view, with_uid=by_uid, with_flags=message.uid in seen)
         yield b"%d FETCH %b" % (number, data)
