@@ -25,8 +25,9 @@ from labkit.errors import LabError
 PAGE = "index.ipynb"
 _MARK = {"start_page": True}
 _MINUTES = re.compile(r"\b(\d+) minutes\b")
+_SETTINGS = Path(__file__).parent / "jupyter"
+"""What JupyterLab does not ask a learner about: news from elsewhere."""
 _OFFLINE = (
-    "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
 )
@@ -39,7 +40,7 @@ def open_lab(laid: Laid, options: Sequence[str]) -> int:
     trust(laid)
     start = [f"--ServerApp.root_dir={laid.folder.resolve()}", f"--LabApp.default_url=/lab/tree/{first}"]
     command = [sys.executable, "-m", "jupyterlab", *start, *_OFFLINE, *options]
-    return subprocess.run(command, check=False).returncode
+    return _run(command, JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, [str(_SETTINGS), _config_path()])))
 
 
 def open_app(laid: Laid, notebook: str, options: Sequence[str]) -> int:
@@ -47,7 +48,7 @@ def open_app(laid: Laid, notebook: str, options: Sequence[str]) -> int:
     _need("voila", "app", "Voilà")
     path = _find(laid, notebook)
     command = [sys.executable, "-m", "voila", str(path.resolve()), *options]
-    return subprocess.run(command, check=False, env={**os.environ, "LABKIT_WIDGETS": "1"}).returncode
+    return _run(command, LABKIT_WIDGETS="1")
 
 
 def write_start_page(laid: Laid) -> str:
@@ -113,6 +114,14 @@ def trust(laid: Laid) -> None:
         ours = (shelf() / name).read_bytes()
         if (laid.folder / name).read_bytes() == ours:
             notary.sign(reads(ours.decode("utf-8"), as_version=4))  # type: ignore[no-untyped-call]
+
+
+def _run(command: list[str], **more: str) -> int:
+    return subprocess.run(command, check=False, env={**os.environ, **more}).returncode
+
+
+def _config_path() -> str:
+    return os.environ.get("JUPYTER_CONFIG_PATH", "")
 
 
 def _find(laid: Laid, notebook: str) -> Path:

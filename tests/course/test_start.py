@@ -90,7 +90,7 @@ def test_jupyterlab_opens_the_page_and_asks_nobody(laid: Laid, started: list[Any
     assert start.open_lab(laid, ["--no-browser"]) == 3
     command, _ = started[0]
     assert "--LabApp.default_url=/lab/tree/index.ipynb" in command
-    assert "--LabApp.news_url=None" in command
+    assert "--LabApp.extension_manager=readonly" in command
     assert command[-1] == "--no-browser"
 
 

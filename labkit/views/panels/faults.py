@@ -22,7 +22,7 @@ from labkit.world.faults import CATALOGUE, Chosen, parse
 if TYPE_CHECKING:
     from labkit.world.world import World
 
-PLACES = {"network": "The network", "middle": "Somebody on the line", "server": "The server"}
+PLACES = {"network": "The network", "middle": "On the line", "server": "The server"}
 EVERYWHERE = "*"
 
 

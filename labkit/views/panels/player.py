@@ -167,5 +167,5 @@ class Player(Panel):
             made.disabled = self.index == 0 if place < 2 else self.index >= len(self) - 1
         here = f"Moment {self.index + 1} of {len(self)}" if len(self) else ""
         words = ". ".join(filter(None, [self.trouble, here]))
-        self._words.value = el("p", words, class_="lk lk-note")
+        self._words.value = el("p", words, class_="lk lk-note", role="status")
         show(self._still, lambda: drawn(self.picture))
