@@ -68,7 +68,7 @@ class Transaction:
         self._ledger = ledger
         self._undo: list[Callable[[], None]] = []
         self._news: list[Callable[[], None]] = []
-        self._begun: list[tuple[int, int]] = []  # how much there was of both when each `with` began
+        self._begun: list[tuple[int, int, int]] = []  # how much there was of each when a `with` began
 
     def touch(self, *things: Touched) -> None:
         for thing in things:
@@ -83,7 +83,7 @@ class Transaction:
         self._news.append(step)
 
     def __enter__(self) -> Self:
-        self._begun.append((len(self._undo), len(self._news)))
+        self._begun.append((len(self.touched), len(self._undo), len(self._news)))
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
@@ -109,10 +109,12 @@ class Transaction:
             self._ledger.open = None
 
     def _take_back(self) -> None:
-        """Undo what was done since the innermost `with` began; what it touched is as it was."""
-        undo, news = self._begun[-1]
+        """Undo what was done since the innermost `with` began; then nothing of it is to be written."""
+        touched, undo, news = self._begun[-1]
         for step in reversed(self._undo[undo:]):
             step()
+        for thing in list(self.touched)[touched:]:
+            del self.touched[thing]
         del self._undo[undo:], self._news[news:]
         if len(self._begun) == 1:
             self._ledger.open = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from labkit.store.accounts import Account, Store
 from labkit.store.changes import Exists, View
 from labkit.store.journal import Journal
 from labkit.store.mailbox import StoreError
+from labkit.store.sqlite import open_store
 
 
 class Full(Journal):
@@ -139,6 +141,28 @@ def test_a_part_that_fails_is_undone_alone(store: Store) -> None:
         inbox.append(b"five")
     assert [(each.uid, each.data) for each in inbox][3:] == [(4, b"four"), (5, b"five")]
     assert inbox.uids == [1, 2, 3, 4, 5]
+
+
+def test_what_was_undone_in_part_is_not_kept(tmp_path: Path) -> None:
+    def now() -> datetime:
+        return datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+    kept = open_store(tmp_path, now)
+    account = kept.add_user("bob@example.org", "secret")
+    with kept.transaction():
+        account.inbox.append(b"one")
+        with suppress(ZeroDivisionError), kept.transaction():
+            account.create("A").append(b"never")
+            account.inbox.append(b"never")
+            kept.add_user("eve@example.org", "secret")
+            kept.spool.add(b"never", "label")
+            raise ZeroDivisionError
+    before = picture(kept)
+    kept.close()
+    again = open_store(tmp_path, now)
+    assert picture(again) == before
+    assert len(list(again.accounts)) == 1
+    again.close()
 
 
 def test_a_transaction_that_fails_leaves_the_next_one_alone(store: Store) -> None:
