@@ -177,7 +177,7 @@ def test_a_damaged_gzip_gives_what_comes_before() -> None:
         (b"hello, world, hello", "begins with 'hello, world, he'"),
         (b"\xff\0\x0d", "begins with the octets ff 00 0d"),
         (b"\x0a\x0d\x0d\x0a no pcapng", r"begins with '\n\r\r\n no"),
-        (gzip.compress(b"hello"), "begins with 'hello'"),
+        (gzip.compress(b"hello", mtime=0), "begins with 'hello'"),
     ],
 )
 def test_what_is_no_capture_is_refused(raw: bytes, beginning: str) -> None:
