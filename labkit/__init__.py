@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from labkit.views.bytes import annotate as annotate
     from labkit.views.journey import journey as journey
     from labkit.views.ladder import ladder as ladder
+    from labkit.views.panels import Console as Console
+    from labkit.views.panels import Explorer as Explorer
+    from labkit.views.panels import Faults as Faults
+    from labkit.views.panels import Player as Player
     from labkit.world.journey import travel as travel
     from labkit.world.world import World as World
 
@@ -46,7 +50,11 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Capture": "labkit.tables",
+    "Console": "labkit.views.panels",
+    "Explorer": "labkit.views.panels",
+    "Faults": "labkit.views.panels",
     "LabError": "labkit.errors",
+    "Player": "labkit.views.panels",
     "ProtocolError": "labkit.errors",
     "Stalled": "labkit.errors",
     "World": "labkit.world.world",
@@ -59,6 +67,7 @@ _HOME = {
 }
 __all__ = [
     *("Capture", "LabError", "ProtocolError", "Stalled", "World"),
+    *("Console", "Explorer", "Faults", "Player"),
     *("annotate", "glossary", "journey", "ladder", "read_capture", "travel"),
 ]
 

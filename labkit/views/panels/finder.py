@@ -171,7 +171,7 @@ class Finder:
         own = [other for other in near if other["connection"] == number]
         here = own.index(row)
         around = own[max(here - AROUND, 0) : here + AROUND + 1]
-        return ladder(around, [self.connections.get(number, {})], connection=number)
+        return ladder(around, [self.connections.get(number, {})], connection=number, selected=_key(row))
 
     def octets(self) -> Picture:
         """The octets of the selected exchange."""
