@@ -46,4 +46,6 @@ def test_notebooks(name: str, theme: str, page: Any, open_notebook: Callable[...
         dark(page)
     if name[0] != "i":
         notebook.run_all()
+        page.locator(".jp-WindowedPanel-outer").evaluate("panel => { panel.scrollTop = 0; }")
+        page.locator(".jp-Cell h1").first.wait_for()
     keep(page.locator(".jp-NotebookPanel"), name.removesuffix(".ipynb"), theme)
