@@ -12,7 +12,7 @@ from support.browsing import WIDGETS, dark, use
 
 FOLDER = os.environ.get("LABKIT_PICTURES")
 NOTEBOOKS = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
-TALL = {"width": 1180, "height": 2400}
+TALL = {"width": 1180, "height": 3200}
 
 pytestmark = pytest.mark.skipif(not FOLDER, reason="pictures are made by `make screenshots`")
 
@@ -40,7 +40,7 @@ def test_widgets(name: str, theme: str, page: Any, open_notebook: Callable[..., 
 
 @pytest.mark.parametrize("name", [*NOTEBOOKS, "index.ipynb"])
 def test_notebooks(name: str, theme: str, page: Any, open_notebook: Callable[..., Any]) -> None:
-    page.set_viewport_size({**TALL, "height": 3200 if name[0] != "i" else 700})
+    page.set_viewport_size({**TALL, "height": TALL["height"] if name[0] != "i" else 700})
     notebook = open_notebook(name=name)
     if theme == "dark":
         dark(page)
