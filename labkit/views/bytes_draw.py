@@ -17,6 +17,7 @@ WIDTH = 16  # octets in a row beside their numbers
 _BRACKETS = {"only": "─", "first": "┌", "middle": "│", "last": "└"}
 _SPANS = {kind: (Markup(f'<span class="lk-b-{kind}" title="{MEANINGS[kind]}">')) for kind in LETTERS}
 _OFF = Markup("</span>")
+_FIRST = " lk-first"  # the class of the row that begins an exchange
 
 
 class Chunk(NamedTuple):
@@ -33,7 +34,7 @@ def html(wire: Wire, hex: bool) -> Markup:
     heads = ("exchange", "offset", "from", *(("in hexadecimal", "as text") if hex else ("octets",)))
     head = el("tr", *(el("th", word, scope="col") for word in heads))
     rows = _hex_rows if hex else _rows
-    body = Markup("".join(row for line in wire.lines for row in rows(line, line_class(wire, line))))
+    body = Markup("".join(row for line in wire.lines for row in rows(line, _whose(wire, line))))
     used = _kinds(wire)
     names = [join([_SPANS[kind], kind, _OFF, " "]) for kind in LETTERS if kind in used]
     sign = el("span", "0d 0a", class_="lk-eol") if hex else el("span", "CRLF", class_="lk-b-ending")
@@ -50,23 +51,24 @@ def _kinds(wire: Wire) -> set[str]:
     return {piece.kind for line in wire.lines for piece in line.pieces}
 
 
-def line_class(wire: Wire, line: Line) -> str:
-    classes = [exchange_class(line.connection, line.exchange)]
-    classes += ["lk-first"] if line.begins else []
-    classes += ["lk-chosen"] if wire.selected == (line.connection, line.exchange) else []
-    return " ".join(classes)
+def _whose(wire: Wire, line: Line) -> str:
+    """The attributes of a row: by its class a selection finds it, by its numbers a click is understood."""
+    classes = exchange_class(line.connection, line.exchange)
+    classes += _FIRST if line.begins else ""
+    classes += " lk-chosen" if wire.selected == (line.connection, line.exchange) else ""
+    return f'class="{classes}" data-connection="{line.connection}" data-exchange="{line.exchange}"'
 
 
-def _rows(line: Line, class_: str) -> Iterator[Markup]:
+def _rows(line: Line, whose: str) -> Iterator[Markup]:
     octets = join([line.folded]) if line.folded else Markup("".join(map(_span, line.pieces)))
-    yield Markup(f'<tr class="{class_}">{_margin(line)}<td>{octets}</td></tr>')
+    yield Markup(f"<tr {whose}>{_margin(line)}<td>{octets}</td></tr>")
     for flaw in line.flaws:
-        yield _caret_row(class_, 1, len(_words(_before(line.pieces, flaw.at))), flaw)
+        yield _caret_row(whose, 1, len(_words(_before(line.pieces, flaw.at))), flaw)
 
 
-def _hex_rows(line: Line, class_: str) -> Iterator[Markup]:
+def _hex_rows(line: Line, whose: str) -> Iterator[Markup]:
     if line.folded:
-        yield Markup(f'<tr class="{class_}">{_margin(line)}<td></td>{el("td", line.folded)}</tr>')
+        yield Markup(f"<tr {whose}>{_margin(line)}<td></td>{el('td', line.folded)}</tr>")
         return
     left = list(line.flaws)
     for chunk in _chunks(line.pieces):
@@ -74,13 +76,13 @@ def _hex_rows(line: Line, class_: str) -> Iterator[Markup]:
         numbers = Markup(" ".join(_span(piece, piece.data.hex(" ")) for piece in chunk.pieces))
         letters = Markup("".join(_span(piece, _letters(piece.data)) for piece in chunk.pieces))
         margin = _margin(line) if not chunk.at else _more(line, chunk.at)
-        yield Markup(f'<tr class="{class_}">{margin}<td>{numbers}</td><td>{letters}</td></tr>')
+        yield Markup(f"<tr {whose}>{margin}<td>{numbers}</td><td>{letters}</td></tr>")
         is_last = chunk.at + size >= line.octets
         here = [flaw for flaw in left if flaw.at < chunk.at + size or is_last]
         left = [flaw for flaw in left if flaw not in here]
         for flaw in here:
-            yield _caret_row(class_, 2, 3 * (flaw.at - chunk.at), flaw)
-        class_ = class_.replace(" lk-first", "")
+            yield _caret_row(whose, 2, 3 * (flaw.at - chunk.at), flaw)
+        whose = whose.replace(_FIRST, "")
 
 
 def _margin(line: Line) -> Markup:
@@ -107,11 +109,11 @@ def _span(piece: Piece, words: str | None = None) -> Markup:
     return Markup(f"{_SPANS[piece.kind]}{inner}</span>") if piece.kind in _SPANS else inner
 
 
-def _caret_row(class_: str, columns: int, at: int, flaw: Flaw) -> Markup:
+def _caret_row(whose: str, columns: int, at: int, flaw: Flaw) -> Markup:
     caret = el(
         "td", " " * at, el("b", f"▲ {flaw.name}"), f": {flaw.said}", class_="lk-caret", colspan=columns
     )
-    return Markup(f'<tr class="{class_.replace(" lk-first", "")}"><td colspan="3"></td>{caret}</tr>')
+    return Markup(f'<tr {whose.replace(_FIRST, "")}><td colspan="3"></td>{caret}</tr>')
 
 
 # Text

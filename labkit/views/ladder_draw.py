@@ -142,12 +142,13 @@ def _step(
     )
     if step.kind == "open":
         band = el("rect", class_="lk-band", x=left + 6, y=y1 - 16, width=right - left - 12, height=20, rx=10)
-        return el("g", time, band, _label(step.label, left, right, y1 - 2, "lk-small lk-strong"))
+        label = _label(step.label, left, right, y1 - 2, "lk-small lk-strong")
+        return el("g", time, band, label, data_connection=step.connection)
     if step.kind == "close":
         words = f"✂ {step.label}"
         mark = el("line", class_="lk-stroke lk-dotted", x1=left + 8, y1=y1, x2=right - 8, y2=y1)
         label = _label(words, left, right, y1 - 5, "lk-small lk-strong lk-halo lk-fill")
-        return el("g", time, mark, label, class_="lk-bad-ink")
+        return el("g", time, mark, label, class_="lk-bad-ink", data_connection=step.connection)
     kind = "command" if step.kind == "command" else step.outcome or ""
     classes = [_CLASSES.get(kind, "lk-server-ink")]
     chosen = None
@@ -168,6 +169,8 @@ def _step(
         _slanted(step, x1, x2, y1, y2, f"lk-mono {halo}"),
         _latency(step, x2, x1, y2, lanes) if step.waited is not None else None,
         class_=" ".join(classes),
+        data_connection=step.connection,
+        data_exchange=step.exchange,
     )
 
 

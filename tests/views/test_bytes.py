@@ -195,7 +195,7 @@ def test_octets_as_numbers_beside_the_text() -> None:
 def test_rows_carry_the_class_of_their_exchange() -> None:
     lines = [line("client", b"A\r\n", exchange=1), line("client", b"B\r\n", exchange=2, offset=3)]
     html = annotate(lines, selected=(0, 2))._repr_html_()
-    assert '<tr class="lk-x-0-1 lk-first">' in html
-    assert '<tr class="lk-x-0-2 lk-first lk-chosen">' in html
+    assert '<tr class="lk-x-0-1 lk-first" data-connection="0" data-exchange="1">' in html
+    assert '<tr class="lk-x-0-2 lk-first lk-chosen" data-connection="0" data-exchange="2">' in html
     assert [words[0] for words in str(annotate(lines, selected=(0, 2))).splitlines()[1:3]] == [" ", "▸"]
     assert ".lk-x-0-2" in chosen(0, 2)

@@ -97,7 +97,7 @@ def test_flaws_are_named_with_their_meaning(submission: list[dict[str, Any]]) ->
 
 def heights(svg: str, exchange: int) -> list[float]:
     """Where the arrows of one exchange begin and end."""
-    group = re.findall(rf'<g class="[^"]*lk-x-0-{exchange}(?: [^"]*)?">.*?</g>', svg)
+    group = re.findall(rf'<g class="[^"]*lk-x-0-{exchange}(?: [^"]*)?"[^>]*>.*?</g>', svg)
     found = (re.search(r'<line class="lk-stroke[^"]*" x1="[^"]*" y1="([^"]*)" x2="[^"]*" y2="([^"]*)"', g)
              for g in group)  # fmt: skip
     return [float(value) for match in found if match for value in match.groups()]
@@ -134,6 +134,14 @@ def test_what_is_selected_stands_out_in_both_forms(submission: list[dict[str, An
     assert (picture.svg or "").count('class="lk-hit lk-chosen"') == 2  # the command and its reply
     chosen = [line for line in str(picture).splitlines() if "▸" in line]
     assert ["MAIL FROM" in chosen[0], "250 2.1.0 ok" in chosen[1], len(chosen)] == [True, True, 2]
+
+
+def test_each_step_says_whose_it_is_to_whoever_is_clicked_on(journey_rows: dict[str, Any]) -> None:
+    svg = ladder(journey_rows, connection=2).svg or ""
+    found = re.findall(r'<g [^>]*?data-connection="(\d+)"(?: data-exchange="(\d+)")?>', svg)
+    opened = closed = ("2", "")
+    said = [0, 1, 1, 2, 3, 4, 2, 3, 4, 5, 5]  # the greeting, then a command and its reply for each
+    assert found == [opened, *(("2", str(number)) for number in said), closed]
 
 
 def test_silence_is_said_in_words(journey_rows: dict[str, Any]) -> None:
