@@ -19,10 +19,11 @@ import pytest
 from support.serving import LABKIT
 
 from labkit import cli
+from labkit.cli.options import TableName
 from labkit.course import shelf
 from labkit.tables import TABLES, read_capture, read_table
 
-PROJECT = Path(cli.__file__).parents[1]
+PROJECT = Path(cli.__file__).parents[2]
 MESSAGE = b"From: alice@example.com\nTo: bob@example.org\nSubject: My own\n\nHello.\n.\nBye.\n"
 
 
@@ -321,7 +322,7 @@ def test_what_was_there_is_replaced_only_by_a_whole_file(labkit: Labkit) -> None
 
 
 def test_every_table_is_on_offer() -> None:
-    assert get_args(cli.TableName) == tuple(TABLES)
+    assert get_args(TableName) == tuple(TABLES)
 
 
 @pytest.mark.parametrize("table", TABLES)

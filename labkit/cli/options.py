@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -81,3 +82,8 @@ def check_target(format: TourFormat, output: Path | None) -> None:
 def sentence_of(error: LabError) -> str:
     """What an error says, without the picture of the octets that some add on further lines."""
     return str(error).partition("\n")[0]
+
+
+def complain(sentence: str) -> None:
+    """Tell it on stderr, beside what the command writes."""
+    print(f"labkit: {sentence}", file=sys.stderr)

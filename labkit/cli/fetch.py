@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from labkit.cli_options import misused, option
+from labkit.cli.options import complain, misused, option
 
 PASSWORD = "LABKIT_PASSWORD"
 HOW = "How it connects and logs in"
@@ -84,7 +83,7 @@ def fetch(
     told = f"{done.fetched} fetched into {to}; {done.left} on the server."
     terminal.print(told, highlight=False, markup=False, soft_wrap=True)
     for name, reply in done.refused.items():
-        print(f"labkit: message {name} could not be fetched: {reply.text}", file=sys.stderr)
+        complain(f"message {name} could not be fetched: {reply.text}")
     if done.refused:
         raise typer.Exit(1)
 

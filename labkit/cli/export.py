@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from labkit.cli_options import MailFormat, option
+from labkit.cli.options import MailFormat, complain, option
 from labkit.errors import LabError
 
 
@@ -47,6 +46,6 @@ def export(
         opened.close()
     print(f"Written to {target}: {done.messages} message{'s' * (done.messages != 1)} of {store}.")
     for sentence in done.damaged:
-        print(f"labkit: left out {sentence}", file=sys.stderr)
+        complain(f"left out {sentence}")
     if done.damaged:
         raise typer.Exit(1)
