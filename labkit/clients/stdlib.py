@@ -30,9 +30,10 @@ class _Lab:
         self.server = known.name if known else server  # the name is what certificates hold
         self.tls = tls
 
-    def socket(self, port: int, timeout: object) -> Any:
-        sock = sockets.create(self.network, self.client, self.server, port, timeout)
-        return self.tls.wrap_socket(sock, server_hostname=self.server) if self.tls else sock  # type: ignore[arg-type]
+    def socket(self, server: str, port: int, timeout: object) -> Any:
+        """`server` is the one above, unless the library was told to connect to another."""
+        sock = sockets.create(self.network, self.client, server, port, timeout)
+        return self.tls.wrap_socket(sock, server_hostname=server) if self.tls else sock  # type: ignore[arg-type]
 
 
 class SMTP(smtplib.SMTP):
@@ -53,7 +54,7 @@ class SMTP(smtplib.SMTP):
         super().__init__(self._lab.server, port, client.name, **options)
 
     def _get_socket(self, host: str, port: int, timeout: object) -> Any:
-        return self._lab.socket(port, timeout)
+        return self._lab.socket(host, port, timeout)
 
 
 class POP3(poplib.POP3):
@@ -74,7 +75,7 @@ class POP3(poplib.POP3):
         super().__init__(self._lab.server, port, **options)
 
     def _create_socket(self, timeout: object) -> Any:
-        return self._lab.socket(self.port, timeout)
+        return self._lab.socket(self.host, self.port, timeout)
 
 
 class IMAP4(imaplib.IMAP4):
@@ -102,4 +103,4 @@ class IMAP4(imaplib.IMAP4):
     tagpre: Any = property(_tag, _ignore)
 
     def _create_socket(self, timeout: object) -> Any:
-        return self._lab.socket(self.port, timeout)
+        return self._lab.socket(self.host, self.port, timeout)

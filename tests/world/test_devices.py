@@ -251,6 +251,15 @@ def test_the_standard_librarys_clients(either, alice, bob):
         imap.logout()
 
 
+def test_smtplib_connects_again_where_it_is_told(alice, bob):
+    smtp = alice.smtplib()
+    smtp.quit()
+    assert smtp.connect(bob.server.name, 25)[1].startswith(b"mail.example.org ")
+    smtp.sendmail(alice.address, [bob.address], "Subject: to the last server itself\n\nhi")
+    smtp.quit()
+    assert len(bob.server.read(bob.address)) == 1
+
+
 @pytest.mark.parametrize(("port", "greeting"), [(25, "220"), (465, "220"), (995, r"\+OK"), (993, r"\* OK")])
 def test_a_console(either, bob, port, greeting):
     for server in (bob.server, bob.server.name):
