@@ -159,6 +159,7 @@ class TestAnatomy:
 
 
 LETTER = "MAIL FROM:<me@example.com>\\nRCPT TO:<bob@example.org>\\nDATA\\nHello\\n."
+TWICE = "MAIL FROM:<me@example.com>\\nRCPT TO:<bob@example.org>\\nRCPT TO:<bob@example.org>\\nDATA\\n."
 OWN_HOST = """world.always_on("bob@bob.example.net")
 alice.submit(alice.compose(to="bob@bob.example.net", text="Hello"))
 world.settle()
@@ -215,6 +216,13 @@ WRITTEN: dict[str, dict[str, str]] = {
     "01.3": {"# Here Bob's own host comes into the world, and Alice writes to him.\n": OWN_HOST},
     "01.4": {"answer = ...\n": WAITED},
     "01.5": {"answer = ...": "answer = 'b'"},
+    "06.1": {'submission.type("NOOP")': 'submission.type("EHLO me-pc.example.com")',
+             "answer = ...": 'answer = "AUTH"'},
+    "06.2": {'console.type("NOOP")': f'console.type("EHLO me.example.com\\nSTAT\\n{TWICE}")'},
+    "06.3": {"course.check": """means = dict(zip("2345", ("done", "go on", "not now", "no")))
+answer = {code: means[code[0]] for code in answer}
+course.check"""},
+    "06.4": {"NOOP": "EHLO me\\nNOOP\\nHELP\\nVRFY bob@example.org\\nRSET\\nQUIT"},
     "12.1": {"NOOP": f"{LOG_IN}\\nQUIT"},
     "12.2": {'digest = "00000000000000000000000000000000"': DIGEST},
     "12.3": {"answer = ...": GUESSED},

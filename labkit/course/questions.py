@@ -28,6 +28,18 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
             (RFC 5321 4.5.4.1), and return the letter to its sender.""",
         ),
     ),
+    "06": (
+        (
+            "A program gets a reply code that it does not know, 458. What does it do?",
+            """It goes by the first digit: not now. It keeps the letter and tries again later
+            (RFC 5321 4.3.2).""",
+        ),
+        (
+            "A reply begins with 250-SIZE 1000. What does the client know, and what does it wait for?",
+            """The server takes letters of at most 1,000 octets, and there is at least one more line: the sign
+            behind the code is a hyphen.""",
+        ),
+    ),
     "12": (
         (
             "The line is cut after three DELE and before QUIT. Which letters are deleted?",
