@@ -50,12 +50,12 @@ def test_mail_server(mail_server):
 """
 
 
-def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(folder: Path, *options: str, text: str = THEIR_TESTS) -> subprocess.CompletedProcess[str]:
     found = {each.value for each in entry_points(group="pytest11")}
     load = [] if "labkit.pytest_plugin" in found else ["-p", "labkit.pytest_plugin"]
-    (folder / "test_theirs.py").write_text(THEIR_TESTS, encoding="utf-8")
+    (folder / "test_theirs.py").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *load, *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
 
 
 def test_fixtures(tmp_path: Path) -> None:
@@ -70,6 +70,43 @@ def test_fixtures_are_explained(tmp_path: Path) -> None:
     shown = run_pytest(tmp_path, "--fixtures").stdout
     assert "A simulated `labkit.World`" in shown
     assert "The mail server of example.com" in shown
+    assert "Everything on the wire of this test" in shown
+    assert "these lines were said" in shown
+    assert "real_sockets" in run_pytest(tmp_path, "--markers").stdout
+
+
+FAILING = """
+import socket
+
+def test_told(world, mail_server):
+    bob = world.user("bob@example.org")
+    bob.retrieve("pop3")
+    assert not mail_server.where("smtp")
+
+def test_not_told(world):
+    world.user("bob@example.org").retrieve("pop3")
+
+def test_broken(world, monkeypatch):
+    monkeypatch.setattr("labkit.views.ladder.ladder", None)
+    assert False
+
+def test_refused(world):
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", 53))
+
+def test_in_vain(world, capture, assert_exchange):
+    assert_exchange(capture, "QUIT")
+"""
+
+
+def test_the_report_of_a_failure(tmp_path: Path) -> None:
+    said = run_pytest(tmp_path, text=FAILING).stdout
+    told, broken, refused, in_vain = said.split("____ test_")[1:]
+    assert told.count("What was on the wire") == 2  # both of its worlds
+    assert "USER bob@example.org" in told
+    assert "could not be shown: TypeError" in broken
+    assert "a test with a simulated world called sendto on a real socket (('127.0.0.1', 53))" in refused
+    assert "an expected line begins with 'C: ' or 'S: ', or is …; this is 'QUIT'" in in_vain
+    assert "4 failed, 1 passed" in in_vain
 
 
 def test_the_entry_point() -> None:
@@ -86,7 +123,7 @@ def test_importing_it_is_cheap() -> None:
     assert set(done.stdout.split()) == {"labkit", "labkit.pytest_plugin"}
 
 
-@pytest.mark.parametrize("name", ["world", "mail_server"])
+@pytest.mark.parametrize("name", ["world", "mail_server", "capture", "assert_exchange"])
 def test_they_can_be_replaced(tmp_path: Path, name: str) -> None:
     (tmp_path / "conftest.py").write_text(f"import pytest\n@pytest.fixture\ndef {name}(): return 42\n")
     (tmp_path / "test_own.py").write_text(f"def test_own({name}): assert {name} == 42\n")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -43,6 +44,7 @@ class Capture:
         self._tables: dict[str, Table] = {}
         self._frames: dict[str, pd.DataFrame] = {}
         self._chosen: frozenset[int] | None = None  # flows; None: all
+        self._window: Window | None = None
         self._size = 0  # of the tape when the tables were made
 
     # Tables
@@ -129,17 +131,32 @@ class Capture:
         """Every flow with the rows the dissector found, as octets and offsets."""
         self._look_again()
         if self._talks is None:
-            self._talks = [
-                t for t in dissected(self.tape) if self._chosen is None or t.number in self._chosen
-            ]
+            talks = [t for t in dissected(self.tape) if self._chosen is None or t.number in self._chosen]
+            self._talks = talks if self._window is None else self._window.of(talks)
         return self._talks
 
     # Parts of it
 
+    @contextmanager
+    def __call__(self) -> Iterator[Capture]:
+        """What happens while in this block, and nothing of before or after.
+
+        with world.capture() as seen:
+            alice.submit(letter)
+        seen.exchanges
+        """
+        part = self._part()
+        part._window = Window(_lengths(self.talks()))
+        try:
+            yield part
+        finally:
+            part._window.behind = _lengths(self.talks())
+            part._talks = None
+
     def where(self, *connections: int, keep: Callable[[Connection], bool] | None = None) -> Capture:
         """The same capture with these connections only, by number or by what `keep` says of each."""
         chosen = {flow.number for flow in self.tape if keep is not None and keep(flow.connection)}
-        part = Capture(self.tape, name=self.name, secrets=self.secrets)
+        part = self._part()
         part._chosen = frozenset(chosen | set(connections))
         if self._chosen is not None:
             part._chosen &= self._chosen
@@ -148,7 +165,8 @@ class Capture:
     def with_secrets(self) -> Capture:
         """The same capture with passwords and other secrets shown."""
         shown = Capture(self.tape, name=self.name, secrets=True)
-        shown._chosen, shown._talks, shown._carried = self._chosen, self.talks(), self._carried
+        shown._chosen, shown._window = self._chosen, self._window
+        shown._talks, shown._carried = self.talks(), self._carried
         shown._size = self._size
         return shown
 
@@ -236,11 +254,40 @@ class Capture:
                 self._size, self._talks, self._carried = size, None, None
                 self._tables, self._frames = {}, {}
 
+    def _part(self) -> Capture:
+        """The same, to be narrowed."""
+        part = Capture(self.tape, name=self.name, secrets=self.secrets)
+        part._window = self._window
+        return part
+
     def _whole(self, what: str) -> Tape:
-        if self._chosen is not None:
+        if self._chosen is not None or self._window is not None:
             raise LabError(f"{what} of some connections only cannot be written; write the whole capture")
         self._look_again()
         return self.tape
+
+
+@dataclass
+class Window:
+    """A part of every flow: its exchanges from `first` on to before `behind` (None: it goes on)."""
+
+    first: dict[int, int]
+    behind: dict[int, int] | None = None
+
+    def of(self, talks: list[Talk]) -> list[Talk]:
+        found = []
+        for talk in talks:
+            if self.behind is not None and talk.number not in self.behind:
+                continue  # opened afterwards
+            begin = self.first.get(talk.number, 0)
+            end = len(talk.rows) if self.behind is None else self.behind[talk.number]
+            if begin < end or talk.number not in self.first:  # in vain, but meanwhile
+                found.append(replace(talk, rows=talk.rows[begin:end], moments=talk.moments[begin:end]))
+        return found
+
+
+def _lengths(talks: list[Talk]) -> dict[int, int]:
+    return {talk.number: len(talk.rows) for talk in talks}
 
 
 @contextmanager

@@ -72,7 +72,8 @@ class World:
     `network` is "simulated" (in memory, virtual time, the same octets for the same seed),
     "loopback" (real TCP on 127.0.0.1), or a network of one's own making.  `pop3` and `imap` make
     the sessions of those servers from a `Site`: give a server of your own in place of ours.  `store` makes
-    the store of a host, from its name and the clock; without it all of them are in memory.
+    the store of a host, from its name and the clock; without it all of them are in memory.  Worlds that
+    are given one `authority` trust each other, and its keys are made once.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class World:
         pop3: MakeSession = Pop3Session,
         imap: MakeSession = ImapSession,
         store: MakeStore = lambda host, now: Store(now),
+        authority: Authority | None = None,
         name: str = "lab",
     ) -> None:
         self.seed = seed
@@ -98,7 +100,7 @@ class World:
         self.names = Names()
         self._homes: dict[str, MailServer] = {}  # by domain: where its mailboxes lie
         self._random = random.Random(f"labkit {seed}")
-        self._authority: Authority | None = None
+        self._authority = authority
         self._tape: Tape | None = None
         self.network.tap.watch(self._cast)
         self.name_server = self.network.host("ns.example.net")
