@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labkit.cli import dissect, export, faults, fetch, lab, serve, tour
+from labkit.cli import dissect, export, faults, fetch, lab, record, serve, tour
 from labkit.cli.options import complain, sentence_of
 from labkit.errors import LabError
 
@@ -39,6 +39,7 @@ def labkit(
 
     [dim]labkit tour[/dim]                    one message through four devices
     [dim]labkit serve[/dim]                   servers on real ports, for any program
+    [dim]labkit record[/dim]                  what passes between any client and any server
     [dim]labkit fetch[/dim]                   mail from any POP3 server
     [dim]labkit dissect session.pcap[/dim]    the mail traffic in somebody's capture
     [dim]labkit lab[/dim]                     the course, in JupyterLab
@@ -54,6 +55,7 @@ def labkit(
 
 app.command()(tour.tour)
 app.command()(serve.serve)
+app.command()(record.record)
 app.command()(fetch.fetch)
 app.command()(dissect.dissect)
 app.command()(export.export)

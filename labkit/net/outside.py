@@ -7,6 +7,7 @@ speaks to somebody's real server.  No rule meddles with it.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -53,9 +54,9 @@ async def converse_outside(
     """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            sock = await _connected(server, port)
+            sock = await connected(server, port)
     except (OSError, TimeoutError) as error:
-        raise LabError(f"cannot reach {server} on port {port}: {_why(error)}") from error
+        raise LabError(f"cannot reach {server} on port {port}: {why(error)}") from error
     mine, there = sock.getsockname(), sock.getpeername()
     ends = (Host("", mine[0]), mine[1]), (Host(server, there[0]), there[1])
     wire = RealEnd(tap, [], tap.open("tcp", *ends, microseconds(), service), "client")
@@ -70,11 +71,11 @@ async def converse_outside(
             await loop.create_connection(lambda: relay, sock=sock)
         await protocol.over
     except ssl.SSLError as error:
-        raise LabError(f"no TLS with {server}: {_why(error)}") from error
+        raise LabError(f"no TLS with {server}: {why(error)}") from error
     finally:
         relay.abort()
     if isinstance(protocol.failure, ssl.SSLError):
-        raise LabError(f"no TLS with {server}: {_why(protocol.failure)}") from protocol.failure
+        raise LabError(f"no TLS with {server}: {why(protocol.failure)}") from protocol.failure
     if protocol.failure is not None or session.failure is not None:
         raise protocol.failure or session.failure
     return session.result
@@ -92,7 +93,7 @@ class _Silent(asyncio.Protocol):
         transport.set_protocol(self._relay)
 
 
-async def _connected(server: str, port: int) -> socket.socket:
+async def connected(server: str, port: int) -> socket.socket:
     """The first of the server's addresses that answers."""
     loop = asyncio.get_running_loop()
     failure: OSError = OSError("it has no address")
@@ -111,9 +112,12 @@ async def _connected(server: str, port: int) -> socket.socket:
     raise failure
 
 
-def _why(error: BaseException) -> str:
+def why(error: BaseException) -> str:
+    """What an error says, in a few words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     if isinstance(error, TimeoutError):
         return "no answer"
+    if isinstance(error, ConnectionError) and error.errno:  # of which asyncio only says that it failed
+        return os.strerror(error.errno)
     return getattr(error, "strerror", None) or str(error)

@@ -13,7 +13,7 @@ import secrets
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,7 @@ from labkit.world.world import World
 
 if TYPE_CHECKING:
     from labkit.dissect.exchange import Exchange
+    from labkit.net.tap import Tap
     from labkit.world.devices import MailServer
 
     Told = SimpleQueue[Exchange | None]
@@ -90,18 +91,23 @@ class Serving:
 
     def exchanges(self, told: Told) -> Iterator[Exchange]:
         """Each exchange as it happens, until told to stop; the last ones come when all connections end."""
-        end = follow(self.world.network.tap, told.put)
-        while True:
-            with suppress(Empty):
-                row = told.get(timeout=LONGEST_WAIT)
-                if row is None:
-                    break
-                yield row
-        self.world.close()
-        end()
-        while not told.empty():
-            if (row := told.get()) is not None:
-                yield row
+        return heard(self.world.network.tap, told, self.world.close)
+
+
+def heard(tap: Tap, told: Told, close: Callable[[], None]) -> Iterator[Exchange]:
+    """Each exchange of a live tap as it happens; when told to stop, `close`, and what is still to come."""
+    end = follow(tap, told.put)
+    while True:
+        with suppress(Empty):
+            row = told.get(timeout=LONGEST_WAIT)
+            if row is None:
+                break
+            yield row
+    close()
+    end()
+    while not told.empty():
+        if (row := told.get()) is not None:
+            yield row
 
 
 @contextmanager
@@ -112,7 +118,7 @@ def serve(options: Options) -> Iterator[Serving]:
     file that could not be written; before anything listens, as far as that can be known.
     """
     for path in filter(None, (options.ready, options.capture)):
-        _check_writable(path)
+        check_writable(path)
     if options.ready is not None:
         _remove(options.ready)  # that of a lab which was killed
     network = LoopbackNetwork(own_address(options.host))
@@ -178,7 +184,7 @@ def is_capture_name(path: Path) -> bool:
     return path.name.endswith((".pcap", ".pcap.gz", ".jsonl", ".parquet"))
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Better now than after a long session."""
     try:
         if path.is_dir():

@@ -278,6 +278,12 @@ class ImapTalk(Talk):
 
 
 TALKS: dict[str, type[Talk]] = {"smtp": SmtpTalk, "pop3": Pop3Talk, "imap": ImapTalk}
+GREETINGS: dict[bytes, Any] = {
+    **dict.fromkeys((b"2", b"4", b"5"), "smtp"),
+    **dict.fromkeys((b"+", b"-"), "pop3"),
+    b"*": "imap",
+}
+"""How a server's first words begin, where nobody said what it speaks."""
 
 
 class Talks:
@@ -288,13 +294,14 @@ class Talks:
 
     def of(self, event: Event) -> Talk | None:
         """The conversation in which these octets are; None if they are not mail's."""
-        protocol = PROTOCOLS.get(event.connection.service or "")
-        if event.sender is None or protocol is None:
-            return None
-        number = event.connection.number
-        if number not in self._talks:
-            self._talks[number] = TALKS[protocol](greeted=event.sender == "client")
-        return self._talks[number]
+        service, number = event.connection.service, event.connection.number
+        if number not in self._talks and event.sender is not None:
+            protocol: Any = PROTOCOLS.get(service or "")
+            if service is None and event.sender == "server":
+                protocol = GREETINGS.get(event.data[:1])
+            if protocol is not None:
+                self._talks[number] = TALKS[protocol](greeted=event.sender == "client")
+        return self._talks.get(number)
 
 
 def watching(look: Callable[[Talk, Side, Piece], Verdict]) -> Rule:
