@@ -328,11 +328,15 @@ class MailServer(Device):
     def _take(self, envelope: Envelope) -> None:
         """All in one transaction: once the client is told 250, no recipient may have been forgotten."""
         elsewhere, failures = [], {}
+        served: set[str] = set()  # one copy for a mailbox, in however many ways it was named
         full: Reply | None = None
         try:
             with self.store.transaction():
                 for path in envelope.forward_paths:
                     if (account := self._account(path)) is not None:
+                        if account.address in served:
+                            continue
+                        served.add(account.address)
                         try:
                             account.deliver(envelope.data, envelope.reverse_path)
                         except StoreError as error:

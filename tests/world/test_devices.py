@@ -148,6 +148,15 @@ def test_the_same_words_give_the_same_message(make):
     assert first.count(b"boundary=") == 2
 
 
+def test_a_mailbox_that_is_named_twice_gets_one_copy(either, alice, bob):
+    console = alice.console(bob.server, 25)
+    console.connect()
+    console.type(
+        "EHLO x.example.net\nMAIL FROM:<>\nRCPT TO:<bob@example.org>\nRCPT TO:<BOB@Example.Org>\nDATA\n."
+    )
+    assert len(bob.server.read("bob@example.org")) == 1
+
+
 def test_sender_and_recipient_on_one_server(either, alice):
     anna = either.user("anna@example.com")
     alice.submit(alice.compose(to=anna, text="next door"))
