@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -24,6 +24,14 @@ class Gap(NamedTuple):
 
     offset: int
     length: int
+
+
+class Trouble(NamedTuple):
+    """Why records of TLS cannot be read: a flaw's name, and the record at which that was found."""
+
+    flaw: str
+    offset: int
+    detail: str
 
 
 class Stream:
@@ -42,6 +50,7 @@ class Stream:
     `tls_at`    offset in `data` at which TLS began (0: at once), None while there is none.
                 Octets of `data` from there on are from inside TLS, where they are known.
     `tls`       the TLS records on the wire, a stream of their own, beginning with the hello
+    `troubles`  of a stream of TLS records: why they, or some of them, could not be opened with a key log
     """
 
     __slots__ = (
@@ -58,6 +67,7 @@ class Stream:
         "times",
         "tls",
         "tls_at",
+        "troubles",
     )
 
     def __init__(self, *, framed: bool = False, columns: tuple[Column, Column, Column] | None = None) -> None:
@@ -72,6 +82,7 @@ class Stream:
         self.framed = framed
         self.tls_at: int | None = None
         self.tls: Stream | None = None
+        self.troubles: list[Trouble] = []
 
     @classmethod
     def loaded(
@@ -144,6 +155,21 @@ class Stream:
         kept = first + (starts[first] < offset)
         self._data, self._size = whole[:offset], offset
         self.starts, self.times, self.orders = starts[:kept], times[:kept], orders[:kept]
+
+    def reveal(self, pieces: Sequence[bytes], places: Sequence[int]) -> None:
+        """Put behind the plain octets what was inside TLS, each piece as of an octet among the records."""
+        if not pieces:
+            return
+        import numpy as np
+
+        assert self.tls is not None
+        times, orders = self.tls.times_at(places), self.tls.orders_at(places)
+        sizes = np.cumsum([self._size, *map(len, pieces)])
+        columns = (self.starts, sizes[:-1]), (self.times, times), (self.orders, orders)
+        self.starts, self.times, self.orders = (
+            np.concatenate([numbers(old), new.astype(np.int64)]) for old, new in columns
+        )
+        self._data, self._size = b"".join([self.data, *pieces]), int(sizes[-1])
 
     # When and where.  Offsets outside the data mean its first or its last octet; a stream
     # without a single octet has no times, and raises IndexError.

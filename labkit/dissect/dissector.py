@@ -205,5 +205,5 @@ def _pull(half: Half, stream: Stream, ended: bool) -> None:
     half.tls_at = stream.tls_at
     if stream.tls is not None:
         half.tls = half.tls or Half()
-        half.tls.data, half.tls.ended = stream.tls.data, ended
+        half.tls.data, half.tls.ended, half.tls.troubles = stream.tls.data, ended, stream.tls.troubles
     half.ended = ended

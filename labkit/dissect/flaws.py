@@ -64,6 +64,10 @@ CATALOGUE: dict[str, Flaw] = {
         Flaw(
             "behind-starttls", "plain octets sent behind STARTTLS, before TLS began (injection)", "RFC 3207 6"
         ),
+        Flaw("no-keys", "TLS, and the key log has not what opens it", "RFC 9850 2"),
+        Flaw("cipher-unsupported", "TLS of a version or cipher suite that no key log makes readable here"),
+        Flaw("not-opened", "TLS records that do not open: damaged, or the key log is another session's"),
+        Flaw("tls-alert", "one side gave TLS up, inside TLS", "RFC 8446 6.2"),
         Flaw("compressed", "compressed from here on: not read", "RFC 4978"),
         Flaw("bad-dns", "a datagram to or from a name server that is no DNS message", "RFC 1035 4"),
     )

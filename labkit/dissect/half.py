@@ -23,7 +23,8 @@ class Half:
     """Octets sent in one direction: plain ones and, behind them, what was inside TLS.
 
     `gaps` are (offset, number of octets missing there).  `tls_at` is the offset at which TLS
-    began, None where it did not, and `tls` its records.  `order` tells where an octet stands
+    began, None where it did not, and `tls` its records; the `troubles` of those are why they could not be
+    opened.  `order` tells where an octet stands
     in the capture, to compare the two directions.
 
     How servers differ: with `strict` only CRLF ends a line, with `lax` even a data block may end
@@ -36,6 +37,7 @@ class Half:
     gaps: Sequence[tuple[int, int]] = ()
     tls_at: int | None = None
     tls: Half | None = None
+    troubles: Sequence[tuple[str, int, str]] = ()
     order: Callable[[int], int] | None = None
     strict: bool = False
     lax: bool = False

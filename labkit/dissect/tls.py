@@ -1,8 +1,9 @@
-"""The two hellos of a TLS handshake: version, cipher and server name (RFC 5246 7.4, RFC 8446 4.1).
+"""The hellos of a TLS handshake: version, cipher, names (RFC 5246 7.4, RFC 8446 4.1).
 
 A handshake is one row: the ClientHello is its command, the ServerHello (or an alert) its
-reply.  What follows is sealed; the dissection goes on with what is known from inside TLS,
-or ends here.  No certificate is read and no key used.
+reply.  TLS 1.2 also shows whom the server's certificate was issued to.  What follows is sealed: the
+dissection goes on with what is known from inside TLS, or ends here.  If a key log was at
+hand and did not help, the row's flaws say why (see ../capture/tls/).
 """
 
 from __future__ import annotations
@@ -10,50 +11,16 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import NamedTuple
 
+from labkit.capture.tls import handshake as messages
+from labkit.capture.tls.handshake import CERTIFICATE, SERVER_HELLO, TLS_1_2, VERSIONS
+from labkit.capture.tls.records import ALERT, HANDSHAKE, LARGEST
+from labkit.capture.tls.suites import name_of
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half
 from labkit.dissect.row import Row
+from labkit.net.tap import Side
 
-HANDSHAKE, ALERT = 22, 21
-CLIENT_HELLO, SERVER_HELLO = 1, 2
-SERVER_NAME, SUPPORTED_VERSIONS = 0, 43
-LARGEST_RECORD = 16384 + 2048  # RFC 5246 6.2.3
-
-VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
-CIPHERS = {  # by the names that OpenSSL, and so Python's ssl module, gives them
-    0x1301: "TLS_AES_128_GCM_SHA256",
-    0x1302: "TLS_AES_256_GCM_SHA384",
-    0x1303: "TLS_CHACHA20_POLY1305_SHA256",
-    0x0005: "RC4-SHA",
-    0x000A: "DES-CBC3-SHA",
-    0x002F: "AES128-SHA",
-    0x0033: "DHE-RSA-AES128-SHA",
-    0x0035: "AES256-SHA",
-    0x0039: "DHE-RSA-AES256-SHA",
-    0x003C: "AES128-SHA256",
-    0x003D: "AES256-SHA256",
-    0x0067: "DHE-RSA-AES128-SHA256",
-    0x006B: "DHE-RSA-AES256-SHA256",
-    0x009C: "AES128-GCM-SHA256",
-    0x009D: "AES256-GCM-SHA384",
-    0x009E: "DHE-RSA-AES128-GCM-SHA256",
-    0x009F: "DHE-RSA-AES256-GCM-SHA384",
-    0xC009: "ECDHE-ECDSA-AES128-SHA",
-    0xC00A: "ECDHE-ECDSA-AES256-SHA",
-    0xC011: "ECDHE-RSA-RC4-SHA",
-    0xC013: "ECDHE-RSA-AES128-SHA",
-    0xC014: "ECDHE-RSA-AES256-SHA",
-    0xC023: "ECDHE-ECDSA-AES128-SHA256",
-    0xC024: "ECDHE-ECDSA-AES256-SHA384",
-    0xC027: "ECDHE-RSA-AES128-SHA256",
-    0xC028: "ECDHE-RSA-AES256-SHA384",
-    0xC02B: "ECDHE-ECDSA-AES128-GCM-SHA256",
-    0xC02C: "ECDHE-ECDSA-AES256-GCM-SHA384",
-    0xC02F: "ECDHE-RSA-AES128-GCM-SHA256",
-    0xC030: "ECDHE-RSA-AES256-GCM-SHA384",
-    0xCCA8: "ECDHE-RSA-CHACHA20-POLY1305",
-    0xCCA9: "ECDHE-ECDSA-CHACHA20-POLY1305",
-}
+CHAIN = 1 << 17  # octets of a server's first messages that are searched for its certificate
 
 
 class Hello(NamedTuple):
@@ -75,58 +42,43 @@ def read_hello(data: bytes | bytearray, ended: bool) -> Hello | None:
     while True:
         size = int.from_bytes(data[at + 3 : at + 5], "big")
         end = at + 5 + size
-        if len(data) < at + 5 or len(data) < end <= at + 5 + LARGEST_RECORD:
+        if len(data) < at + 5 or len(data) < end <= at + 5 + LARGEST:
             return Hello(len(data)) if ended else None
         if data[at] == ALERT and not message:
             return Hello(min(end, len(data)), alert=True)
-        if data[at] != HANDSHAKE or size > LARGEST_RECORD:
+        if data[at] != HANDSHAKE or size > LARGEST:
             return Hello(min(end, len(data)))
         message, at = message + bytes(data[at + 5 : end]), end
         if len(message) >= 4 and len(message) >= 4 + int.from_bytes(message[1:4], "big"):
             break
-        if len(message) > LARGEST_RECORD:
+        if len(message) > LARGEST:
             return Hello(at)
-    try:
-        return _read(message, at)
-    except IndexError:
+    said = messages.read_hello(message)
+    if said is None:
         return Hello(at)
+    version = VERSIONS.get(said.version, f"0x{said.version:04X}")
+    return Hello(at, version, None if said.suite is None else name_of(said.suite), said.server_name)
 
 
-def _read(message: bytes, end: int) -> Hello:
-    """Body of a hello: version, random, session id, cipher(s), compression, extensions."""
-    kind, version = message[0], _number(message, 4, 2)
-    at = 38 + 1 + message[38]
-    cipher = None
-    if kind == SERVER_HELLO:
-        chosen = _number(message, at, 2)
-        cipher = CIPHERS.get(chosen, f"0x{chosen:04X}")
-        at += 3
-    elif kind == CLIENT_HELLO:
-        at += 2 + _number(message, at, 2)
-        at += 1 + message[at]
+def certificate(data: bytes | bytearray, ended: bool) -> str | None:
+    """Whom the certificate among a server's plain messages was issued to; "" if none is there to be read.
+
+    None while it may still come.
+    """
+    handshake, at = bytearray(), 0
+    while at + 5 <= len(data) and data[at] == HANDSHAKE and len(handshake) < CHAIN:
+        end = at + 5 + int.from_bytes(data[at + 3 : at + 5], "big")
+        if end > len(data):
+            break
+        handshake += data[at + 5 : end]
+        at = end
     else:
-        return Hello(end)
-    name = None
-    for extension, body in _extensions(message, at):
-        if extension == SUPPORTED_VERSIONS and kind == SERVER_HELLO:
-            version = _number(body, 0, 2)
-        elif extension == SERVER_NAME and kind == CLIENT_HELLO and len(body) > 5:
-            name = body[5 : 5 + _number(body, 3, 2)].decode("ascii", "backslashreplace")
-    return Hello(end, VERSIONS.get(version, f"0x{version:04X}"), cipher, name)
-
-
-def _extensions(message: bytes, at: int) -> Generator[tuple[int, bytes], None, None]:
-    at += 2
-    while at + 4 <= len(message):
-        size = _number(message, at + 2, 2)
-        yield _number(message, at, 2), message[at + 4 : at + 4 + size]
-        at += 4 + size
-
-
-def _number(data: bytes, at: int, size: int) -> int:
-    if at + size > len(data):
-        raise IndexError
-    return int.from_bytes(data[at : at + size], "big")
+        ended = ended or at + 5 <= len(data)
+    for kind, message in messages.messages(handshake):
+        if kind == CERTIFICATE:
+            return messages.certificate_subject(message) or ""
+        ended = ended or kind not in (SERVER_HELLO, CERTIFICATE)
+    return "" if ended else None
 
 
 def handshake(
@@ -140,15 +92,23 @@ def handshake(
         yield None
     while (answered := _hello(server)) is None:
         yield None
+    issued_to: str | None = ""
+    if answered.version == VERSIONS[TLS_1_2] and server.tls is not None:
+        while (issued_to := certificate(server.tls.data, server.ended or _has_inside(server))) is None:
+            yield None
     name = asked.server_name.encode() if asked.server_name else None
     row = Row(number, state, "TLS", name, 0, asked.end)
     row.flaws = flaws
     if answered.end:
         row.reply_start, row.reply_end, row.reply_lines = 0, answered.end, 0
         row.status = b"alert" if answered.alert else b"ServerHello"
-        row.text = " ".join(filter(None, (answered.version, answered.cipher))).encode()
+        row.text = " ".join(filter(None, (answered.version, answered.cipher, issued_to))).encode()
     elif not (_has_inside(client) or _has_inside(server)):
         row.flaws += (Found("unanswered", "client", at),)
+    halves: tuple[tuple[Side, Half], ...] = ("client", client), ("server", server)
+    for side, half in halves:
+        if half.tls is not None:
+            row.flaws += tuple(Found(flaw, side, place, detail) for flaw, place, detail in half.tls.troubles)
     yield row
     while not (_has_inside(client) or _has_inside(server)):
         if client.ended and server.ended:

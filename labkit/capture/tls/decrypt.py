@@ -1,0 +1,245 @@
+"""What was said inside TLS, out of a capture and a key log.
+
+A flow of a file ends, for its reader, where TLS begins; `unseal` opens the records behind that
+and puts what was in them behind what was plain, each octet with the time of the packet in
+which its record was complete: as in a capture of a lab, which knows both.
+
+Full handshakes and resumed ones, HelloRetryRequest, KeyUpdate, renegotiation, padding and alerts are
+followed.  Records that are missing or do not open leave a gap.  What stands in the way of reading a
+session is noted as trouble of its stream of records: see `Stream.troubles`.  0-RTT data is not read.
+"""
+
+from __future__ import annotations
+
+from labkit.capture.keys import KeyLog
+from labkit.capture.stream import Gap, Stream, Trouble
+from labkit.capture.tape import SIDES, Flow, Tape
+from labkit.capture.tls.handshake import (
+    CLIENT_HELLO,
+    FINISHED,
+    KEY_UPDATE,
+    RETRY,
+    SERVER_HELLO,
+    TLS_1_3,
+    VERSIONS,
+    Hello,
+    messages,
+    read_hello,
+)
+from labkit.capture.tls.records import (
+    ALERT,
+    APPLICATION,
+    CHANGE_CIPHER_SPEC,
+    HANDSHAKE,
+    LARGEST,
+    Record,
+    Records,
+    Sealed,
+)
+from labkit.capture.tls.schedule import Schedule, schedule
+from labkit.capture.tls.suites import name_of, suite
+from labkit.net.tap import Side
+
+NO_ALARM = (0, 90)  # close_notify, user_canceled (RFC 8446 6)
+ALERTS = {
+    10: "unexpected_message",
+    20: "bad_record_mac",
+    40: "handshake_failure",
+    42: "bad_certificate",
+    43: "unsupported_certificate",
+    44: "certificate_revoked",
+    45: "certificate_expired",
+    46: "certificate_unknown",
+    47: "illegal_parameter",
+    48: "unknown_ca",
+    49: "access_denied",
+    50: "decode_error",
+    51: "decrypt_error",
+    70: "protocol_version",
+    71: "insufficient_security",
+    80: "internal_error",
+    86: "inappropriate_fallback",
+    109: "missing_extension",
+    112: "unrecognized_name",
+    116: "certificate_required",
+    120: "no_application_protocol",
+}
+
+
+def unseal(tape: Tape, keys: KeyLog) -> None:
+    """Open the TLS of all flows of a tape out of a file."""
+    for flow in tape.flows:
+        Unsealing(flow, keys).advance(whole=True)
+
+
+class Unsealing:
+    """The TLS of one flow, opened as far as its records go: `advance` when there are more."""
+
+    def __init__(self, flow: Flow, keys: KeyLog) -> None:
+        self._flow, self._keys = flow, keys
+        self._sides: dict[Side, _Side] = {}
+        self._client: Hello | None = None
+        self._version: int | None = None  # once agreed on
+        self._schedule: Schedule | None = None
+        self._hellos = {CLIENT_HELLO: 0, SERVER_HELLO: 0}
+        self._over = False
+
+    def advance(self, *, whole: bool = False) -> None:
+        """Open what has come.  `whole`: no more will."""
+        for sender in SIDES:
+            stream = self._flow.side(sender)
+            known = sender in self._sides or stream.tls_at != len(stream)  # what is inside
+            if stream.tls is not None and not known:
+                self._sides[sender] = _Side(sender, stream, stream.tls)
+        went_on = True
+        while went_on and not self._over:  # each side may wait for the other
+            went_on = False
+            for side in self._sides.values():
+                while not self._over and (record := side.records.peek(whole)) is not None:
+                    if not self._take(side, record):
+                        break
+                    went_on = True
+        for side in self._sides.values():
+            side.give(whole)
+        waits = any(side.records.peek(whole) for side in self._sides.values())
+        if whole and waits and not self._over and self._schedule is None:
+            self._stop("no-keys", "its hellos are not all in the capture")
+
+    def _take(self, side: _Side, record: Record) -> bool:
+        """Read one record; False: not before the other side has said more."""
+        octets = side.octets(record)
+        kind = octets[0]
+        sealed = kind == APPLICATION or (side.sealed and self._version != TLS_1_3)
+        if kind == CHANGE_CIPHER_SPEC and self._version != TLS_1_3:
+            if self._schedule is None or self._hellos[CLIENT_HELLO] != self._hellos[SERVER_HELLO]:
+                return False
+            if not sealed:
+                side.sealed = True
+                side.keys.begin(self._schedule)
+        if sealed:
+            return self._schedule is not None and self._open(side, record, octets)
+        lost = bool(side.records.lost)
+        side.records.take(record)
+        if kind == HANDSHAKE:
+            self._read(side, octets[5:], lost)
+        return True
+
+    def _open(self, side: _Side, record: Record, octets: bytes) -> bool:
+        assert self._schedule is not None
+        if side.keys.schedule is None:
+            side.keys.begin(self._schedule)
+        side.sealed = True
+        found = side.keys.open(octets, side.records.lost)
+        if found is None:
+            if side.records.searching:
+                side.records.reject()
+            else:
+                side.failed(record)
+            return True
+        opened, missing = found
+        lost = bool(side.records.lost)
+        side.records.take(record)
+        if missing and (side.keys.epoch or self._version != TLS_1_3):  # content, and not of the handshake
+            side.gaps.append((side.size, missing))
+        if opened.kind == APPLICATION:
+            side.add(opened.content, record.end - 1)
+        elif opened.kind == HANDSHAKE:
+            self._read(side, opened.content, lost)
+        elif opened.kind == CHANGE_CIPHER_SPEC and self._schedule is not None:
+            side.keys.begin(self._schedule)  # renegotiated
+        elif opened.kind == ALERT and len(opened.content) == 2 and opened.content[1] not in NO_ALARM:
+            name = ALERTS.get(opened.content[1], f"alert {opened.content[1]}")
+            side.trouble("tls-alert", record.start, name)
+        return True
+
+    def _read(self, side: _Side, octets: bytes, lost: bool) -> None:
+        """Handshake messages, which may lie in several records."""
+        if lost:
+            side.unread.clear()
+        side.unread += octets
+        done = 0
+        for kind, message in messages(side.unread):
+            done += len(message)
+            renewed = kind == KEY_UPDATE or (kind == FINISHED and side.keys.epoch == 0)
+            if kind in self._hellos and (hello := read_hello(message)) is not None:
+                self._agree(kind, hello)
+            elif renewed and self._version == TLS_1_3:
+                side.keys.next_epoch()
+        del side.unread[:done]
+        if len(side.unread) > 16 * LARGEST:
+            side.unread.clear()
+
+    def _agree(self, kind: int, hello: Hello) -> None:
+        """Take note of a hello; the server's settles which keys are used."""
+        if kind == CLIENT_HELLO:
+            self._client = hello
+            self._hellos[kind] += 1
+            return
+        self._version = hello.version
+        if hello.random == RETRY:
+            self._hellos[CLIENT_HELLO] = 0
+            return
+        self._hellos[kind] += 1
+        chosen, name = suite(hello.suite or 0), name_of(hello.suite or 0)
+        if chosen is None or hello.version not in (0x0303, TLS_1_3):
+            version = VERSIONS.get(hello.version, f"0x{hello.version:04X}")
+            return self._stop("cipher-unsupported", f"{version} {name}")
+        secrets = self._keys.of(self._client.random) if self._client is not None else {}
+        random = self._client.random if self._client is not None else b""
+        self._schedule = schedule(hello.version, chosen, secrets, random, hello.random)
+        if self._schedule is None:
+            known = "only others of it" if secrets else "none"
+            self._stop(
+                "no-keys", f"the key log has {known}" if self._client else "no ClientHello was captured"
+            )
+
+    def _stop(self, name: str, detail: str) -> None:
+        """The session cannot be read."""
+        self._over = True
+        side = self._sides.get("client") or self._sides["server"]
+        side.trouble(name, 0, detail)
+
+
+class _Side:
+    """One side: its records, its keys, and what it said."""
+
+    def __init__(self, sender: Side, stream: Stream, tls: Stream) -> None:
+        self.records = Records(tls)
+        self.keys = Sealed(sender)
+        self.sealed = False  # what it sends now
+        self.unread = bytearray()  # the beginning of a handshake message
+        self.size = len(stream)  # of the stream, with what will be put there
+        self.gaps: list[tuple[int, int]] = []
+        self._stream, self._tls = stream, tls
+        self._pieces: list[bytes] = []
+        self._places: list[int] = []
+        self._failed: list[int] = []
+
+    def octets(self, record: Record) -> bytes:
+        return self._tls.data[record.start : record.end]
+
+    def add(self, content: bytes, place: int) -> None:
+        """What was in a record; `place` is that of its last octet."""
+        if content:
+            self._pieces.append(content)
+            self._places.append(place)
+            self.size += len(content)
+
+    def failed(self, record: Record) -> None:
+        """A record did not open."""
+        self._failed.append(record.start)
+        self.records.skip(record)
+
+    def trouble(self, name: str, at: int, detail: str) -> None:
+        self._tls.troubles.append(Trouble(name, at, detail))
+
+    def give(self, whole: bool) -> None:
+        """Put what was read where its readers look."""
+        if whole and self.sealed and self.records.lost:
+            self.gaps.append((self.size, self.records.lost))
+        if whole and self._failed:
+            records = f"{len(self._failed)} record{'s' * (len(self._failed) > 1)}"
+            self.trouble("not-opened", self._failed[0], records)
+        self._stream.reveal(self._pieces, self._places)
+        self._stream.gaps += [Gap(*gap) for gap in self.gaps]
+        self._pieces, self._places, self.gaps, self._failed = [], [], [], []
