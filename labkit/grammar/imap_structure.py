@@ -30,9 +30,16 @@ def write_envelope(message: Part) -> bytes:
 
 def write_structure(part: Part, *, extended: bool) -> bytes:
     """BODYSTRUCTURE if `extended`, else BODY, which leaves the extension data out."""
+    written: dict[int, bytes] = {}
+    for each in reversed(list(part.walk())):  # what is inside first, so that no depth is too deep
+        written[id(each)] = _structure(each, [written.pop(id(child)) for child in each.children], extended)
+    return written[id(part)]
+
+
+def _structure(part: Part, children: list[bytes], extended: bool) -> bytes:
     kind, _, subtype = part.content_type.partition("/")
     if kind == "multipart" and part.children:
-        inner = b"".join(write_structure(child, extended=extended) for child in part.children)
+        inner = b"".join(children)
         extension = [_parameters(part.params), *_extension(part)] if extended else []
         return b"(" + b" ".join([inner, _word(subtype), *extension]) + b")"
     is_message = part.content_type == "message/rfc822"
@@ -45,8 +52,7 @@ def write_structure(part: Part, *, extended: bool) -> bytes:
         *(_word(part.encoding), b"%d" % len(part.body)),
     ]
     if is_message and part.children:
-        message = part.children[0]
-        words += [write_envelope(message), write_structure(message, extended=extended)]
+        words += [write_envelope(part.children[0]), children[0]]
     if kind == "text" or (is_message and part.children):
         words.append(b"%d" % part.body.count(b"\n"))
     if extended:

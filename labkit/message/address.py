@@ -16,6 +16,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple, NoReturn
 
 from labkit.errors import ProtocolError
+from labkit.message.tokens import comment_end
 
 PATH_RULE = "RFC 5321 4.1.2"
 LIST_RULE = "RFC 5322 3.4"
@@ -197,7 +198,6 @@ _TOKEN = re.compile(
        | (?P<special>[<>@,:;.])""",
     re.VERBOSE,
 )
-_COMMENT_PART = re.compile(rb"\\.|[()]", re.DOTALL)
 _PLAIN_PHRASE = re.compile(_ATEXT + rb"(?: " + _ATEXT + rb")*")
 _WORDS = ("atom", "quoted")
 
@@ -333,16 +333,6 @@ class _AddressList:
         """A word or comment without folding and backslashes."""
         text = re.sub(rb"\r?\n", b"", octets).replace(b"\t", b" ").decode()
         return re.sub(r"\\(.)", r"\1", text)
-
-
-def comment_end(data: bytes, offset: int) -> int:
-    """Index behind the comment that begins at `offset`, with those inside it; -1 if it has no end."""
-    depth = 0
-    for found in _COMMENT_PART.finditer(data, offset):
-        depth += {b"(": 1, b")": -1}.get(found[0], 0)
-        if not depth:
-            return found.end()
-    return -1
 
 
 def _decoded(data: bytes, start: int, end: int, rule: str) -> str:

@@ -44,10 +44,12 @@ def _value(message: Part, name: str) -> str:
     return short(visible(decode_words(message.get(name) or b"")), WIDTH)
 
 
-def _tree(part: Part, depth: int = 0) -> Iterator[tuple[Part, int]]:
-    yield part, depth
-    for child in part.children:
-        yield from _tree(child, depth + 1)
+def _tree(root: Part) -> Iterator[tuple[Part, int]]:
+    waiting = [(root, 0)]
+    while waiting:
+        part, depth = waiting.pop()
+        yield part, depth
+        waiting += [(child, depth + 1) for child in reversed(part.children)]
 
 
 def _part_words(part: Part, depth: int) -> str:
