@@ -34,7 +34,8 @@ class SessionProtocol(asyncio.Protocol):
         self._side = side
         self._transport: asyncio.Transport | None = None
         self._todo: deque[Iterator[Action]] = deque()
-        self._held = bytearray()
+        self._held: deque[bytes] = deque()  # what the session cannot be fed yet
+        self._reading = True  # whether the sender may go on
         self._eof = False
         self._pumping = False
         self._paused = False
@@ -66,7 +67,7 @@ class SessionProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard()
-        self._held += data
+        self._held.append(data)
         self._pump()
 
     def eof_received(self) -> bool:
@@ -111,17 +112,13 @@ class SessionProtocol(asyncio.Protocol):
                         self._todo.popleft()
                     else:
                         self._perform(action, self._transport)
-                elif self._transport.is_closing():
+                elif not (self._held or self._eof) or self._transport.is_closing():
                     break
                 elif self._held:
-                    data = bytes(self._held)
-                    self._held.clear()
-                    self._todo.append(iter(self.session.receive(data)))
-                elif self._eof:
+                    self._todo.append(iter(self.session.receive(self._held.popleft())))
+                else:
                     self._eof = False
                     self._todo += [iter(self.session.eof()), iter([Close()])]
-                else:
-                    break
         except Exception:
             self._abandon()
             raise
@@ -146,6 +143,7 @@ class SessionProtocol(asyncio.Protocol):
             raise LabError("the session asks for TLS, but nobody said with which certificates")
         self._in_handshake = True
         self._held.clear()
+        self._reading = True
         transport.resume_reading()
         done = start_tls(
             self._loop,
@@ -176,13 +174,14 @@ class SessionProtocol(asyncio.Protocol):
 
     def _control_reading(self) -> None:
         """While the session cannot be fed, let the sender feel it."""
-        transport = self._transport
-        if transport is None or self._in_handshake or transport.is_closing():
+        transport, wanted = self._transport, not self._held
+        if self._reading is wanted or transport is None or self._in_handshake or transport.is_closing():
             return
-        if self._held and transport.is_reading():
-            transport.pause_reading()
-        elif not self._held and not transport.is_reading():
+        self._reading = wanted
+        if wanted:
             transport.resume_reading()
+        else:
+            transport.pause_reading()
 
     # Wakes and watchdogs
 

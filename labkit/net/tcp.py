@@ -88,8 +88,7 @@ class RealEnd(Wire):
         self.other: Side = "server" if side == "client" else "client"
         self._listens = listens
         self._alone = alone  # the other end is a program outside
-        self._out, self._out_inside = _Way(self, side), _Way(self, side)
-        self._in, self._in_inside = _Way(self, self.other), _Way(self, self.other)
+        self._ways: dict[tuple[Side, bool], _Way] = {}  # as soon as there are rules; True: inside TLS
         self._mute: set[Side] = set()  # whose stream a rule has ended
         self._relay: RealRelay | None = None
 
@@ -98,23 +97,33 @@ class RealEnd(Wire):
         self._relay = relay
 
     def send(self, data: bytes, layer: Layer, write: Pass) -> None:
-        way = self._out_inside if layer == "inside" else self._out
-        self._carry(data, layer, way, self.side, write, asked=layer != "tls")
+        if self.faults or self._ways:
+            self._carry(data, layer, self.side, write, asked=layer != "tls")
+        else:
+            self.note(data, layer, self.side, write)
 
     def take(self, data: bytes, layer: Layer, deliver: Pass) -> None:
-        way = self._in_inside if layer == "inside" else self._in
-        self._carry(data, layer, way, self.other, deliver, asked=self._alone and layer != "tls")
+        if self.faults or self._ways:
+            self._carry(data, layer, self.other, deliver, asked=self._alone and layer != "tls")
+        else:
+            self.note(data, layer, self.other, deliver)
 
-    def _carry(self, data: bytes, layer: Layer, way: _Way, sender: Side, go: Pass, asked: bool) -> None:
+    def _carry(self, data: bytes, layer: Layer, sender: Side, go: Pass, asked: bool) -> None:
+        way = self._way(sender, layer)
         if sender in self._mute:
             way.meddler.lose(data, layer)
-            return
-        if asked and (self.faults or way.meddler.gathering):
+        elif asked and (self.faults or way.meddler.gathering):
             way.meddler.pass_on(data, layer, go)
         elif way.busy:
             way.pass_on(0, partial(self.note, data, layer, sender, go))
         else:
             self.note(data, layer, sender, go)
+
+    def _way(self, sender: Side, layer: Layer) -> _Way:
+        key = sender, layer == "inside"
+        if key not in self._ways:
+            self._ways[key] = _Way(self, sender)
+        return self._ways[key]
 
     def note(self, data: bytes, layer: Layer, sender: Side, go: Pass, forged: bool = False) -> None:
         """These octets pass here, now."""
@@ -140,12 +149,15 @@ class RealEnd(Wire):
             self._relay.end_input()
 
     def enter_tls(self, protocol: SSLProtocol) -> None:
-        self._out.meddler.flush()
-        self._in.meddler.flush()
+        for way in self._ways.values():
+            way.meddler.flush()
         super().enter_tls(protocol)
 
     def leave(self, layer: Layer, close: Callable[[], None]) -> None:
-        way = self._out_inside if layer == "inside" else self._out
+        if not self._ways:
+            self._end(layer, "quit", close)
+            return
+        way = self._way(self.side, layer)
         way.meddler.flush()
         way.pass_on(0, partial(self._end, layer, "quit", close))
 
