@@ -2,6 +2,7 @@
 
 stream.py         one direction: contiguous octets, and when each of them was seen
 tape.py           the flows of a capture; follows a live tap as it grows
+changes.py        what faults did to octets on their way, as a live tap knows it
 pcap.py           read a capture file into a tape, write a tape as one
 
 Under `pcap.read`, from the file upwards, in columns:

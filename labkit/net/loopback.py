@@ -193,6 +193,8 @@ class LoopbackNetwork:
     async def _call(self, connection: Connection, client: Host, server: Host) -> None:
         """What the rules and the hosts say to an attempt to connect."""
         fate = judge(self.faults, Event(connection, None, b"", microseconds()))
+        if fate.ending:
+            self.tap.broken.add(connection.number)
         await asyncio.sleep(fate.hold)
         if fate.ending == "cut":
             raise silent(server)

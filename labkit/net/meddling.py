@@ -59,6 +59,7 @@ class Meddler:
             self._emit(fate, layer, go, forged=forged)
         if fate.ending:
             self.flush()
+            self._tap.broken.add(self._connection.number)
             way.finish(fate.ending, after=bool(fate.data))
 
     def flush(self) -> None:
@@ -82,7 +83,8 @@ class Meddler:
     def lose(self, data: bytes, layer: Layer) -> None:
         """Note octets that were written and never arrive."""
         sent = self._way.microseconds()
-        self._tap.add(Record(self._connection.number, sent, None, self._sender, data, layer))
+        record = Record(self._connection.number, sent, None, self._sender, data, layer)
+        self._tap.stopped.add(self._tap.add(record))
 
     def _emit(self, fate: Fate, layer: Layer, go: Pass, *, forged: bool) -> None:
         for piece, hold in fate.pieces():

@@ -167,6 +167,8 @@ class SimulatedNetwork:
     async def _call(self, connection: Connection, client: Host, server: Host | None, link: Link) -> None:
         """The packets that open a connection, there and back."""
         fate = judge(self.faults, Event(connection, None, b"", self.microseconds()))
+        if fate.ending:
+            self.tap.broken.add(connection.number)
         if fate.hold:
             await asyncio.sleep(fate.hold)
         if server is None or not (client.online and server.online) or fate.ending == "cut":

@@ -64,11 +64,16 @@ class Tap:
     A watcher is called with a Connection when it opens and again when it closes, and
     with each Record as it is written.  `arrived` is what can be foreseen at that moment; if
     the octets meet another fate (the line is cut), the record in `records` is replaced.
+
+    `stopped`   records, by index, that a fault kept from arriving as they were written
+    `broken`    connections, by number, that a fault refused, left unanswered, cut or ended
     """
 
     def __init__(self) -> None:
         self.connections: list[Connection] = []
         self.records: list[Record] = []
+        self.stopped: set[int] = set()
+        self.broken: set[int] = set()
         self._watchers: list[Callable[[Record | Connection], None]] = []
 
     def watch(self, watcher: Callable[[Record | Connection], None]) -> Callable[[], None]:

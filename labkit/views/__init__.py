@@ -2,6 +2,7 @@
 
     ladder.py        who said what to whom, when; _steps, _scale, _draw and _text are its parts
     bytes.py         the octets, annotated; pieces.py cuts them
+    meddled.py       which lines are the work of a fault; ladder and bytes mark them
     states.py        a protocol's state machine and the path taken; states_table.py, the table itself
     journey.py       the devices and the message's way; moments.py, the same moment by moment
     waiting.py       where each letter waited, and how long

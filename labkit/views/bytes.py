@@ -2,18 +2,20 @@
 
 A frame, which is one command or one reply, stands in a bracket; its lines are cut in pieces.py.
 A flaw has its caret below the octet at which the dissector found it, and beside it the rule
-that is broken.  Rows of one exchange carry its class, so that a selection finds them.
+that is broken; what a fault did to a line stands below it in the same way.  Rows of one exchange
+carry its class, so that a selection finds them, and its numbers, so that a click is understood.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
-from labkit.views.bytes_draw import html, write
+from labkit.views.bytes_draw import CARET, html, write
+from labkit.views.meddled import SIGN, Mark, meddled
 from labkit.views.picture import Picture
 from labkit.views.pieces import LETTERS, Cutter, Piece
 from labkit.views.rows import Row, rows_of, tables_of
@@ -24,16 +26,16 @@ __all__ = ["LETTERS", "annotate"]
 _FOLD, _HEAD, _TAIL = 10, 5, 3  # a run of more data lines than this is folded to its head and tail
 
 
-class Flaw(NamedTuple):
-    """Something wrong at an octet of a line."""
+class Note(NamedTuple):
+    """Something to be said at an octet of a line: a flaw, or the work of a fault."""
 
     at: int
+    sign: str
     name: str
-    said: str  # what it means, and the rule
+    said: str  # of a flaw: what it means, and the rule
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of the view; `place` is where it stands in its frame: first, middle, last or only."""
 
     offset: int
@@ -43,12 +45,10 @@ class Line:
     pieces: tuple[Piece, ...]
     begins: bool  # its exchange
     place: str
-    flaws: tuple[Flaw, ...] = ()
+    octets: int
+    notes: Sequence[Note] = ()
     folded: str = ""  # in place of pieces: what is left out here
-
-    @property
-    def octets(self) -> int:
-        return sum(len(piece.data) for piece in self.pieces)
+    lines: int = 1  # for which it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,17 @@ def annotate(
         found = rows_of(source, "lines")
         connection = found[0]["connection"] if found else 0
     lines, exchanges, flaws = tables_of(source, "lines", "exchanges", "flaws", connections={connection})
+    marks: Iterable[Mark] = meddled(source, {connection}).marks
     if exchange is not None:
         wanted = {exchange} if isinstance(exchange, int) else set(exchange)
         lines, flaws = ([row for row in rows if row["exchange"] in wanted] for rows in (lines, flaws))
-    marked = list(_marked(lines, {row["exchange"]: row for row in exchanges}))
-    shown = list(_folded(_with_flaws(marked, flaws)))
-    rest = len(shown) - limit
+        marks = [mark for mark in marks if mark.exchange in wanted]
+    notes = _notes(lines, flaws, marks)
+    marked = _marked(lines, {row["exchange"]: row for row in exchanges}, notes)
+    shown = list(islice(_folded(marked), limit))
+    rest = len(lines) - sum(line.lines for line in shown)
     wire = Wire(
-        shown[:limit],
+        shown,
         f"The octets of connection {connection}, {plural(len(lines), 'line')}, each part named.",
         f"{plural(rest, 'more line')} not shown" if rest > 0 else "",
         selected,
@@ -95,57 +98,78 @@ def annotate(
     return Picture(write(wire, hex), wire.alt, html=html(wire, hex), parts=("bytes",))
 
 
-def _marked(lines: Sequence[Row], rows: dict[int, Row]) -> Iterator[Line]:
+def _marked(
+    lines: Sequence[Row], rows: Mapping[int, Row], notes: Mapping[int, Sequence[Note]]
+) -> Iterator[Line]:
     """The lines, cut; a frame is a run of lines that one side sent in one exchange."""
     cutters: dict[tuple[int, str], Cutter] = {}
     begun: set[int] = set()
+    index = 0
     for (number, sender), run in groupby(lines, key=lambda line: (line["exchange"], line["sender"])):
         frame = list(run)
+        last = len(frame) - 1
         cutter = cutters.setdefault((number, sender), Cutter(rows.get(number), sender))
         for i, line in enumerate(frame):
-            place = ("only" if len(frame) == 1 else "first") if i == 0 else "middle"
-            place = "last" if i and i == len(frame) - 1 else place
-            begins, cut = number not in begun, cutter.cut(line["raw"])
+            place = ("first" if i == 0 else "last" if i == last else "middle") if last else "only"
+            raw, begins = line["raw"], number not in begun
+            yield Line(
+                line["offset"], sender, line["connection"], number, cutter.cut(raw), begins, place,
+                len(raw), notes.get(index, ()),
+            )  # fmt: skip
             begun.add(number)
-            yield Line(line["offset"], sender, line["connection"], number, cut, begins, place)
+            index += 1
 
 
-def _with_flaws(lines: list[Line], flaws: Iterable[Row]) -> list[Line]:
-    """Each flaw at the line that holds its octet, or at the end of the last line before it."""
+def _notes(lines: Sequence[Row], flaws: Iterable[Row], marks: Iterable[Mark]) -> dict[int, list[Note]]:
+    """What is to be said, by the line that holds its octet; or the last line before it of that side."""
     sides: dict[str, list[int]] = {}  # by sender: where its lines stand in `lines`
+    ends: dict[int, int] = {}  # by exchange: where its last line stands
+    found: dict[int, list[Note]] = {}
+
+    def put(sender: str, offset: int, exchange: int | None, note: Note) -> None:
+        mine = sides.get(sender, [])
+        place = bisect_right(mine, offset, key=lambda index: lines[index]["offset"]) - 1
+        index = mine[place] if place >= 0 else None
+        if exchange is not None and (index is None or lines[index]["exchange"] != exchange):
+            index, offset = ends.get(exchange), 1 << 60  # nothing of it is there: behind what is
+        if index is not None:
+            at = min(offset - lines[index]["offset"], len(lines[index]["raw"]))
+            found.setdefault(index, []).append(note._replace(at=at))
+
     for index, line in enumerate(lines):
-        sides.setdefault(line.sender, []).append(index)
-    offsets = {sender: [lines[i].offset for i in found] for sender, found in sides.items()}
+        sides.setdefault(line["sender"], []).append(index)
+        ends[line["exchange"]] = index
     for row in flaws:
-        sender = row["sender"]
-        place = bisect_right(offsets.get(sender, []), row["offset"]) - 1
-        if place < 0:
-            continue
-        index = sides[sender][place]
-        line = lines[index]
         said = ": ".join(filter(None, [row.get("meaning"), row.get("detail")]))
         said += f" ({row['rfc']})" if row.get("rfc") else ""
-        flaw = Flaw(min(row["offset"] - line.offset, line.octets), row["flaw"], said)
-        lines[index] = replace(line, flaws=(*line.flaws, flaw))
-    return lines
+        put(row["sender"], row["offset"], None, Note(0, CARET, row["flaw"], said))
+    for mark in marks:
+        put(mark.sender, mark.offset, mark.exchange, Note(0, SIGN, mark.name, mark.detail))
+    return found
 
 
 def _folded(lines: Iterable[Line]) -> Iterator[Line]:
-    """Long runs of data, shortened; a line with a flaw is always shown."""
+    """Long runs of data, shortened; a line of which something is to be said is always shown."""
     for (is_data, _, _), group in groupby(
-        lines, key=lambda line: (_is_data(line) and not line.flaws, line.exchange, line.sender)
+        lines, key=lambda line: (not line.notes and _is_data(line), line.exchange, line.sender)
     ):
+        if not is_data:
+            yield from group
+            continue
         run = list(group)
-        if not is_data or len(run) <= _FOLD:
+        if len(run) <= _FOLD:
             yield from run
             continue
         hidden = run[_HEAD:-_TAIL]
         octets = sum(line.octets for line in hidden)
         words = f"… {plural(len(hidden), 'line')} of data, {plural(octets, 'octet')}"
         yield from run[:_HEAD]
-        yield replace(hidden[0], pieces=(), begins=False, place="middle", folded=words)
+        yield hidden[0]._replace(pieces=(), begins=False, place="middle", folded=words, lines=len(hidden))
         yield from run[-_TAIL:]
 
 
+_DATA = frozenset({"data", "dot", "ending"})
+
+
 def _is_data(line: Line) -> bool:
-    return all(piece.kind in ("data", "dot", "ending") for piece in line.pieces)
+    return _DATA.issuperset([piece.kind for piece in line.pieces])

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from labkit.views.markup import Markup, el, join
+from labkit.views.markup import Markup, el, text
 from labkit.views.pieces import ENDINGS, LETTERS, MEANINGS, Piece
 from labkit.views.words import exchange_class, visible
 
 if TYPE_CHECKING:
-    from labkit.views.bytes import Flaw, Line, Wire
+    from labkit.views.bytes import Line, Note, Wire
 
 WIDTH = 16  # octets in a row beside their numbers
 _BRACKETS = {"only": "─", "first": "┌", "middle": "│", "last": "└"}
-_SPANS = {kind: (Markup(f'<span class="lk-b-{kind}" title="{MEANINGS[kind]}">')) for kind in LETTERS}
-_OFF = Markup("</span>")
+CARET = "▲"
+_SPANS = {kind: f'<span class="lk-b-{kind}" title="{MEANINGS[kind]}">' for kind in LETTERS} | {
+    "ending": '<span class="lk-eol">'
+}
+_ENDS = {
+    octets: el("span", name, class_="lk-b-ending" if octets == b"\r\n" else "lk-b-ending lk-odd")
+    for octets, name in ENDINGS.items()
+}
 _FIRST = " lk-first"  # the class of the row that begins an exchange
 
 
@@ -36,7 +41,7 @@ def html(wire: Wire, hex: bool) -> Markup:
     rows = _hex_rows if hex else _rows
     body = Markup("".join(row for line in wire.lines for row in rows(line, _whose(wire, line))))
     used = _kinds(wire)
-    names = [join([_SPANS[kind], kind, _OFF, " "]) for kind in LETTERS if kind in used]
+    names = [Markup(f"{_marked(kind, kind)} ") for kind in LETTERS if kind in used]
     sign = el("span", "0d 0a", class_="lk-eol") if hex else el("span", "CRLF", class_="lk-b-ending")
     table = el("table", el("thead", head), el("tbody", body), aria_label=wire.alt)
     return el(
@@ -59,61 +64,57 @@ def _whose(wire: Wire, line: Line) -> str:
     return f'class="{classes}" data-connection="{line.connection}" data-exchange="{line.exchange}"'
 
 
-def _rows(line: Line, whose: str) -> Iterator[Markup]:
-    octets = join([line.folded]) if line.folded else Markup("".join(map(_span, line.pieces)))
-    yield Markup(f"<tr {whose}>{_margin(line)}<td>{octets}</td></tr>")
-    for flaw in line.flaws:
-        yield _caret_row(whose, 1, len(_words(_before(line.pieces, flaw.at))), flaw)
+def _rows(line: Line, whose: str) -> Iterator[str]:
+    octets = text(line.folded) if line.folded else "".join(map(_span, line.pieces))
+    yield f"<tr {whose}>{_margin(line)}<td>{octets}</td></tr>"
+    for note in line.notes:
+        yield _note_row(whose, 1, len(_words(_before(line.pieces, note.at))), note)
 
 
-def _hex_rows(line: Line, whose: str) -> Iterator[Markup]:
+def _hex_rows(line: Line, whose: str) -> Iterator[str]:
     if line.folded:
-        yield Markup(f"<tr {whose}>{_margin(line)}<td></td>{el('td', line.folded)}</tr>")
+        yield f"<tr {whose}>{_margin(line)}<td></td>{el('td', line.folded)}</tr>"
         return
-    left = list(line.flaws)
+    left = list(line.notes)
     for chunk in _chunks(line.pieces):
-        size = sum(len(piece.data) for piece in chunk.pieces)
-        numbers = Markup(" ".join(_span(piece, piece.data.hex(" ")) for piece in chunk.pieces))
-        letters = Markup("".join(_span(piece, _letters(piece.data)) for piece in chunk.pieces))
+        numbers = " ".join(_marked(kind, data.hex(" ")) for kind, data in chunk.pieces)
+        letters = "".join(_marked(kind, text(_letters(data))) for kind, data in chunk.pieces)
         margin = _margin(line) if not chunk.at else _more(line, chunk.at)
-        yield Markup(f"<tr {whose}>{margin}<td>{numbers}</td><td>{letters}</td></tr>")
-        is_last = chunk.at + size >= line.octets
-        here = [flaw for flaw in left if flaw.at < chunk.at + size or is_last]
-        left = [flaw for flaw in left if flaw not in here]
-        for flaw in here:
-            yield _caret_row(whose, 2, 3 * (flaw.at - chunk.at), flaw)
+        yield f"<tr {whose}>{margin}<td>{numbers}</td><td>{letters}</td></tr>"
         whose = whose.replace(_FIRST, "")
+        behind = chunk.at + WIDTH
+        here = [note for note in left if note.at < behind or behind >= line.octets] if left else ()
+        for note in here:
+            left.remove(note)
+            yield _note_row(whose, 2, 3 * (note.at - chunk.at), note)
 
 
-def _margin(line: Line) -> Markup:
+def _margin(line: Line) -> str:
     who = line.sender[0].upper() if line.place in ("first", "only") else ""
-    return Markup(
+    return (
         f'<td class="lk-off">{line.exchange if line.begins else ""}</td><td class="lk-off">{line.offset}</td>'
         f'<td class="lk-who lk-{line.sender[0]} lk-f-{line.place}" title="{line.sender}">{who}</td>'
     )
 
 
-def _more(line: Line, at: int) -> Markup:
-    return Markup(
-        f'<td></td><td class="lk-off">{line.offset + at}</td><td class="lk-who lk-{line.sender[0]}"></td>'
-    )
+def _more(line: Line, at: int) -> str:
+    return f'<td></td><td class="lk-off">{line.offset + at}</td><td class="lk-who lk-{line.sender[0]}"></td>'
 
 
-def _span(piece: Piece, words: str | None = None) -> Markup:
-    if piece.kind == "ending" and words is None:
-        odd = "" if piece.data == b"\r\n" else " lk-odd"
-        return el("span", ENDINGS[piece.data], class_=f"lk-b-ending{odd}")
-    inner = join([_words(piece.data) if words is None else words])
-    if piece.kind == "ending":
-        return el("span", inner, class_="lk-eol")
-    return Markup(f"{_SPANS[piece.kind]}{inner}</span>") if piece.kind in _SPANS else inner
+def _span(piece: Piece) -> str:
+    kind, data = piece
+    return _ENDS[data] if kind == "ending" else _marked(kind, text(_words(data)))
 
 
-def _caret_row(whose: str, columns: int, at: int, flaw: Flaw) -> Markup:
-    caret = el(
-        "td", " " * at, el("b", f"▲ {flaw.name}"), f": {flaw.said}", class_="lk-caret", colspan=columns
-    )
-    return Markup(f'<tr {whose.replace(_FIRST, "")}><td colspan="3"></td>{caret}</tr>')
+def _marked(kind: str, words: str) -> str:
+    """Escaped words in the mark of their kind."""
+    return f"{_SPANS[kind]}{words}</span>" if kind in _SPANS else words
+
+
+def _note_row(whose: str, columns: int, at: int, note: Note) -> str:
+    sign = el("b", f"{note.sign} {note.name}")
+    caret = el("td", " " * at, sign, f": {note.said}", class_="lk-caret", colspan=columns)
+    return f'<tr {whose.replace(_FIRST, "")}><td colspan="3"></td>{caret}</tr>'
 
 
 # Text
@@ -142,26 +143,34 @@ def write(wire: Wire, hex: bool) -> str:
 
 def _text_lines(line: Line, start: str) -> Iterator[str]:
     words = [(piece.kind, _words(piece.data)) for piece in line.pieces]
-    yield start + "".join(word for _, word in words)
-    is_data = all(kind in ("data", "dot", "ending", "") for kind, _ in words)
-    marks = "".join(LETTERS.get(kind, " ") * len(word) for kind, word in words)
-    if marks.strip() and not is_data:
+    yield start + "".join([word for _, word in words])
+    if not _UNMARKED.issuperset([kind for kind, _ in words]):
+        marks = "".join([LETTERS.get(kind, " ") * len(word) for kind, word in words])
         yield " " * len(start) + marks.rstrip()
-    for flaw in line.flaws:
-        yield " " * (len(start) + len(_words(_before(line.pieces, flaw.at)))) + f"^ {flaw.name}: {flaw.said}"
+    for note in line.notes:
+        yield " " * (len(start) + len(_words(_before(line.pieces, note.at)))) + _noted(note)
 
 
 def _hex_lines(line: Line, start: str) -> Iterator[str]:
-    for chunk in _chunks(line.pieces):
-        data = b"".join(piece.data for piece in chunk.pieces)
-        bracket = "│" if line.place in ("first", "middle") else " "
-        margin = start if not chunk.at else f"{'':8} {line.offset + chunk.at:>7}    {bracket} "
-        yield f"{margin}{data.hex(' '):{3 * WIDTH}}  {_letters(data)}"
-    for flaw in line.flaws:
-        yield " " * len(start) + f"^ at {line.offset + flaw.at}, {flaw.name}: {flaw.said}"
+    bracket = "│" if line.place in ("first", "middle") else " "
+    data = b"".join([piece.data for piece in line.pieces])
+    for at in range(0, len(data), WIDTH):
+        row = data[at : at + WIDTH]
+        margin = start if not at else f"{'':8} {line.offset + at:>7}    {bracket} "
+        yield f"{margin}{row.hex(' '):{3 * WIDTH}}  {_letters(row)}"
+    for note in line.notes:
+        yield " " * len(start) + _noted(note, f"at {line.offset + note.at}, ")
+
+
+def _noted(note: Note, where: str = "") -> str:
+    sign = "^" if note.sign == CARET else note.sign
+    return f"{sign} {where}{note.name}: {note.said}"
 
 
 # Both
+
+_UNMARKED = frozenset({"data", "dot", "ending", ""})  # a line of these alone needs no marks
+_LETTERS = bytes(c if 0x20 <= c < 0x7F else 0xB7 for c in range(256))  # 0xB7: a dot at half height
 
 
 def _words(data: bytes) -> str:
@@ -169,17 +178,29 @@ def _words(data: bytes) -> str:
 
 
 def _before(pieces: Sequence[Piece], at: int) -> bytes:
-    return b"".join(piece.data for piece in pieces)[:at]
+    return b"".join([piece.data for piece in pieces])[:at]
 
 
 def _letters(data: bytes) -> str:
     """One character for each octet."""
-    return "".join(chr(c) if 0x20 <= c < 0x7F else "·" for c in data)
+    return data.translate(_LETTERS).decode("latin-1")
 
 
 def _chunks(pieces: Sequence[Piece]) -> Iterator[Chunk]:
     """The line in rows of sixteen octets, each with its pieces."""
-    octets = ((piece.kind, octet) for piece in pieces for octet in piece.data)
-    for number, row in groupby(enumerate(octets), key=lambda counted: counted[0] // WIDTH):
-        cut = groupby((octet for _, octet in row), key=lambda octet: octet[0])
-        yield Chunk(number * WIDTH, tuple(Piece(kind, bytes(o for _, o in run)) for kind, run in cut))
+    at = room = 0
+    row: list[Piece] = []
+    for kind, data in pieces:
+        done = 0
+        while done < len(data):
+            if not room:
+                if row:
+                    yield Chunk(at, tuple(row))
+                    at += WIDTH
+                row, room = [], WIDTH
+            part = data[done : done + room]
+            row.append(Piece(kind, part))
+            done += len(part)
+            room -= len(part)
+    if row:
+        yield Chunk(at, tuple(row))

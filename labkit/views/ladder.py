@@ -5,7 +5,8 @@ as slope.  Commands that were sent before the reply to the one before stand abov
 and a bar at the client's line lasts as long as a command waits, so pipelining is seen as it was.
 What went under TLS is shaded and named, a message's data is folded into one arrow, flaws are
 named, and so are faults as far as a capture shows them: a reply that never came, one that
-kept the client waiting, a connection that was cut, refused or not answered.
+kept the client waiting, a connection that was cut, refused or not answered.  A live capture knows
+more: what a fault changed, lost or put in is marked as its work.
 
 A capture knows when its own end sent and received, not when the other did: how long octets are
 on their way is taken to be half of the quickest reply between the two hosts.
@@ -21,6 +22,7 @@ from labkit.views.ends import SIDES, Device, devices_of, ends_of
 from labkit.views.ladder_draw import draw
 from labkit.views.ladder_steps import Step, steps_of
 from labkit.views.ladder_text import write
+from labkit.views.meddled import Meddled, meddled
 from labkit.views.picture import Picture
 from labkit.views.rows import Row, tables_of, to_rows
 from labkit.views.words import clock, duration, listing, plural, protocol_name, weekday
@@ -84,21 +86,27 @@ def ladder(
         source, "exchanges", "connections", "lookups", "flaws", connections=wanted
     )
     ends = ends_of(known if connections is None else to_rows(connections, wanted), lookups)
-    model = _model(exchanges, ends, flaws, title, limit)
+    model = _model(exchanges, ends, flaws, title, limit, meddled(source, wanted))
     model = replace(model, to_scale=scale == "time", selected=selected)
     alt = _alt(model, exchanges)
     return Picture(text=write(model), alt=alt, svg=draw(model, alt), parts=("svg", "ladder"))
 
 
 def _model(
-    exchanges: list[Row], ends: dict[int, Row], flaws: Iterable[Row], title: str | None, limit: int
+    exchanges: list[Row],
+    ends: dict[int, Row],
+    flaws: Iterable[Row],
+    title: str | None,
+    limit: int,
+    faults: Meddled,
 ) -> Ladder:
     shown = exchanges[:limit]
     numbers = list(dict.fromkeys(row["connection"] for row in shown))
     if len(shown) == len(exchanges):
         numbers += [number for number, end in ends.items() if number not in numbers and _in_vain(end)]
     lifelines, places = _lifelines(numbers, ends)
-    steps = _with_pauses(steps_of(shown, {number: ends.get(number, {}) for number in numbers}, places, flaws))
+    mine = {number: ends.get(number, {}) for number in numbers}
+    steps = _with_pauses(steps_of(shown, mine, places, flaws, *faults))
     times = [step.at for step in steps if step.at is not None] or [0]
     waits = _waits(steps)
     if len(exchanges) > limit:

@@ -8,6 +8,7 @@ from math import atan2, degrees
 from typing import TYPE_CHECKING
 
 from labkit.views.ladder_scale import ROW, Place, Plan, plan
+from labkit.views.ladder_text import marks
 from labkit.views.markup import Markup, el, join
 from labkit.views.style import sheet
 from labkit.views.words import duration, exchange_class, short
@@ -177,7 +178,7 @@ def _step(
 def _arrow(step: Step, x1: float, x2: float, y1: float, y2: float, dashes: str) -> Markup:
     way = 1 if x2 > x1 else -1
     tip = x2 - way * 3
-    if step.kind == "missing":  # it breaks off half-way, at a cross
+    if step.kind == "missing" or step.lost:  # it breaks off half-way, at a cross
         tip, y = x1 + (x2 - x1) * 0.5, (y1 + y2) / 2
         cross = f"M{tip - 5:g} {y - 5:g}l10 10m0 -10l-10 10"
         return join([_line(x1, y1, tip, y, dashes), el("path", class_="lk-stroke", d=cross)])
@@ -203,11 +204,11 @@ def _tip(x: float, y: float, turn: float) -> Markup:
 
 def _slanted(step: Step, x1: float, x2: float, y1: float, y2: float, class_: str) -> Markup:
     """The label above the middle of its arrow, along it."""
-    flaws = f"  ⚠ {', '.join(step.flaws)}" if step.flaws else ""
     is_flat = abs(y2 - y1) <= 5
-    room = int((abs(x2 - x1) * (1 if is_flat else _SHARE) - 28) / _LETTER) - len(flaws)
+    room = int((abs(x2 - x1) * (1 if is_flat else _SHARE) - 28) / _LETTER)
+    flaws = marks(step, room)
     warning = el("tspan", flaws, class_="lk-flaw") if flaws else None
-    words = short(step.label, room)
+    words = short(step.label, room - len(flaws))
     if is_flat:
         x, y = (x1 + x2) / 2, (y1 + y2) / 2 - 6.5
         return el("text", words, warning, class_=class_, x=x, y=y, text_anchor="middle")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from labkit.views.ends import SIDES
+from labkit.views.meddled import SIGN, Mark
 from labkit.views.rows import Row
 from labkit.views.words import OUTCOME_MARKS, duration, plural, protocol_name, short, visible
 
@@ -15,6 +17,8 @@ SLOW, LONG = 5, 1_000_000
 
 ENDINGS = {"cut": "the connection is cut", "reset": "the connection is reset", "timeout": "it timed out"}
 IN_VAIN = {"cut": "nobody answers", "reset": "the connection is refused", "timeout": "nobody answers"}
+Marks = dict[tuple[int, int, str], list[Mark]]
+"""By connection, exchange and sender: what faults did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Step:
     in_flight: int = 1  # commands that wait for a reply, this one among them
     left: int = 0
     came: int = 0
+    meddled: str = ""  # in a word, what a fault did to it
+    lost: bool = False  # nothing of it arrived
 
 
 def steps_of(
@@ -48,6 +54,8 @@ def steps_of(
     ends: Mapping[int, Row],
     places: Mapping[int, tuple[int, int]],
     flaws: Iterable[Row],
+    marks: Iterable[Mark] = (),
+    broken: Collection[int] = (),
 ) -> list[Step]:
     """Every step, sorted by time, connection, exchange, and the order within it."""
     rows: dict[int, list[Row]] = {number: [] for number in ends}
@@ -57,6 +65,9 @@ def steps_of(
     for flaw in flaws:
         said = "".join(filter(None, [flaw.get("meaning"), f" ({flaw['rfc']})" if flaw.get("rfc") else ""]))
         named.setdefault((flaw["connection"], flaw["exchange"]), {})[flaw["flaw"]] = said
+    touched: Marks = {}
+    for mark in marks:
+        touched.setdefault((mark.connection, mark.exchange, mark.sender), []).append(mark)
     found: list[tuple[tuple[int, ...], Step]] = []
     quick = {number: _quickest(rows[number]) for number in ends}
     pairs: dict[frozenset[int], int] = {}  # by the two devices
@@ -67,7 +78,8 @@ def steps_of(
     usual = min(pairs.values(), default=0)
     for number, end in ends.items():
         way = pairs.get(frozenset(places[number]), 0) // 2
-        found += _Talk(number, end, places[number], rows[number], named, way, usual).steps()
+        talk = _Talk(number, end, places[number], rows[number], named, way, usual, touched, number in broken)
+        found += talk.steps()
     return [step for _, step in sorted(found, key=lambda keyed: keyed[0])]
 
 
@@ -83,10 +95,13 @@ class _Talk:
         flaws: Mapping[tuple[int, int], Mapping[str, str]],
         way: int,
         usual: int,
+        marks: Marks,
+        is_broken: bool,
     ) -> None:
-        self.number, self.end, self.rows, self.flaws = number, end, rows, flaws
+        self.number, self.end, self.rows, self.flaws, self.marks = number, end, rows, flaws, marks
         self.forth, self.back = place, place[::-1]
         self.way = way  # µs between the two ends, as reckoned
+        self.is_broken = is_broken
         self.late = max(SLOW * usual, LONG)  # µs: a reply that took longer is late
         self.last = _first(end, "start") or (_first(rows[0], "time") if rows else None) or 0
         self.waiting: list[int] = []  # when the replies come to the commands that were sent
@@ -101,15 +116,21 @@ class _Talk:
             for step in self._of_exchange(row, self.last if asked is None else asked):
                 self.last = step.at if step.at is not None else self.last
                 yield (self.last, self.number, row["exchange"], step.kind != "command"), step
-        how = (ENDINGS if self.rows else IN_VAIN).get(self.end.get("ended") or "")
+        how = self._ending()
         if how is not None:
             length = self.end.get("duration_s")
             begun = self.end.get("start")
             at = self.last if length is None or begun is None else begun + round(length * 1e6)
-            whom = self.end.get("closed_by") if self.rows else None
-            words = how + (f" by the {whom}" if whom and self.end["ended"] == "reset" else "")
-            step = Step("close", at, words, *self.forth, self.number, outcome="closed", left=at, came=at)
+            step = Step("close", at, how, *self.forth, self.number, outcome="closed", left=at, came=at)
             yield (at, self.number, 1 << 60, 0), step
+
+    def _ending(self) -> str | None:
+        """How it ended, if not in order."""
+        ended, whom = self.end.get("ended") or "", self.end.get("closed_by")
+        how = (ENDINGS if self.rows else IN_VAIN).get(ended)
+        if self.is_broken:
+            return f"{how} by a fault" if how else f"a fault ends what the {whom or 'client'} says"
+        return f"{how} by the {whom}" if how and self.rows and whom and ended == "reset" else how
 
     def _of_exchange(self, row: Row, asked: int) -> Iterator[Step]:
         """The arrows of one row: the command, and its reply or that it is missing."""
@@ -119,6 +140,8 @@ class _Talk:
         flaws = self.flaws.get((self.number, row["exchange"]), {})
         names = tuple(flaws) or ((row["flaw"],) if row.get("flaw") else ())
         detail += "".join(f"\n⚠ {name}: {said}" for name, said in flaws.items())
+        forth, back = (self.marks.get((self.number, row["exchange"], side), []) for side in SIDES)
+        detail += "".join(f"\n{SIGN} {mark.name}: {mark.detail}" for mark in (*forth, *back))
         common: dict[str, Any] = {"connection": self.number, "exchange": row["exchange"], "detail": detail}
         if row.get("verb") == "TLS":
             words = " ".join(filter(None, ["TLS handshake", row.get("argument"), row.get("text")]))
@@ -132,17 +155,26 @@ class _Talk:
             self.waiting = [until for until in self.waiting if until > asked]
             self.waiting.append(replied if replied is not None else asked + 1)
             yield Step("command", asked, _command(row), *self.forth, flaws=names, left=asked, came=arrived,
-                       in_flight=len(self.waiting), **common)  # fmt: skip
+                       in_flight=len(self.waiting),
+                       **_told(forth, row.get("octets_sent")), **common)  # fmt: skip
             names = ()
         if replied is not None and answered is not None:
             waited = replied - asked if row.get("verb") is not None else None
             late = waited is not None and waited > self.late
             left = min(max(answered - self.way, arrived if waited is not None else 0), replied)
             yield Step("reply", replied, _reply(row), *self.back, outcome=row["outcome"], waited=waited,
-                       late=late, flaws=names, left=left, came=replied, **common)  # fmt: skip
+                       late=late, flaws=names, left=left, came=replied,
+                       **_told(back, row.get("octets_received")), **common)  # fmt: skip
         elif row["outcome"] == "unanswered":
             yield Step("missing", asked, "no reply arrived", *self.back, outcome="unanswered",
-                       left=arrived, came=arrived, **common)  # fmt: skip
+                       left=arrived, came=arrived, **_told(back), **common)  # fmt: skip
+
+
+def _told(marks: Sequence[Mark], octets: int | None = None) -> dict[str, Any]:
+    """What a step of so many octets says of the faults that touched it."""
+    words = dict.fromkeys(mark.word for mark in marks)
+    lost = sum(mark.octets for mark in marks if mark.word == "lost")
+    return {"meddled": ", ".join(words), "lost": bool(lost) and lost == octets}
 
 
 def _quickest(rows: Iterable[Row]) -> int | None:

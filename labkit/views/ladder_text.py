@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from labkit.views.meddled import SIGN
 from labkit.views.words import duration, short
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _TIME, _COLUMN = 11, {2: 62, 3: 48}
 _EMPTY = 6  # empty lines at most for time that passes
+_LABEL = 14  # letters of a label that are worth more than the words of a mark
 _BODIES = {"open": "·", "missing": "╌", "tls": "═", "close": "✂"}
 
 
@@ -56,16 +58,28 @@ def _text(model: Ladder, step: Step, places: list[int]) -> str:
     left, right = sorted((places[step.source], places[step.target]))
     row.put(left + 1, _BODIES.get(step.kind, "─") * (right - left - 1))
     forth = step.target > step.source
-    if step.kind in ("command", "reply", "tls"):
+    if step.lost:
+        row.put(right - 9 if forth else left + 1, "✗        ")
+    elif step.kind in ("command", "reply", "tls"):
         row.put(right - 1 if forth else left + 1, ">" if forth else "<")
     if step.kind == "tls":
         row.put(left + 1 if forth else right - 1, "<" if forth else ">")
     if model.selected is not None and model.selected == (step.connection, step.exchange):
         row.put(_TIME + 1, "▸")
-    flaws = f"  ⚠ {', '.join(step.flaws)}" if step.flaws else ""
-    row.centre((left + right) // 2, f" {short(step.label, right - left - 7 - len(flaws))}{flaws} ")
+    room = right - left - 7
+    flaws = marks(step, room)
+    row.centre((left + right) // 2, f" {short(step.label, room - len(flaws))}{flaws} ")
     notes = "; ".join(_notes(step))
     return f"{row!s:{places[-1] + 2}}{notes}" if notes else str(row)
+
+
+def marks(step: Step, room: int) -> str:
+    """What stands behind a label: that something is wrong, or the work of a fault; in brief if need be."""
+    flaws = f"  ⚠ {', '.join(step.flaws)}" if step.flaws else ""
+    if not step.meddled:
+        return flaws
+    whole = f"{flaws}  {SIGN} {step.meddled} by a fault"
+    return whole if len(whole) + min(len(step.label), _LABEL) <= room else f"{flaws}  {SIGN} a fault"
 
 
 def _notes(step: Step) -> Iterator[str]:
