@@ -15,12 +15,13 @@ from typing import Any
 from labkit.dissect import tls
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half, tidy
-from labkit.dissect.row import Reply, Row, Rows
+from labkit.dissect.row import Reply, Row, Rows, Span
 from labkit.grammar.framing import CRLF
 from labkit.net.tap import Side
 from labkit.states.machine import Machine
 
 TLS_BEGINS = -2
+ECHO = 4  # octets of a secret whose repetition in a reply is no accident
 _WORD = re.compile(rb"[!-~]{1,40}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}\r?\n")
 
@@ -75,6 +76,8 @@ class Conversation:
     """How any reply of a server begins."""
     COMMAND: re.Pattern[bytes]
     """How a command begins; behind a gap, the dissection goes on where this matches a line."""
+    VERBS: frozenset[str]
+    """Every command there is."""
 
     def __init__(self, client: Half, server: Half, progress: Progress, number: int = 1) -> None:
         self.client = client
@@ -84,6 +87,7 @@ class Conversation:
         self.at = 0  # in the client's stream: where the next command begins
         self.reply_at = 0  # in the server's stream: where the next reply begins
         self.encrypted = False
+        self.behind_login = False  # and no command has come since
         self._expected_tls = False  # and plain octets came
         self._passed = 0  # gaps of the server's stream that are behind us
 
@@ -123,6 +127,15 @@ class Conversation:
                 return reply
             yield self.orphan(reply)
 
+    def may_be_secret(self, verb: str) -> bool:
+        """Whether a line that begins with `verb` may be one of a login that the server did not want.
+
+        Clients send all lines of a login at once; after a refusal the server takes them for
+        commands, and whoever reads the capture must not see them either.
+        """
+        self.behind_login = self.behind_login and verb not in self.VERBS
+        return self.behind_login
+
     def unanswered(self, command: int) -> Found:
         """The flaw of the command at `command`, which has no reply."""
         return Found("one-sided" if self.server.absent() else "unanswered", "client", command)
@@ -149,6 +162,8 @@ class Conversation:
         """`row` with its reply."""
         if reply.end > reply.start:
             row.reply_start, row.reply_end = reply.start, reply.end
+            if row.secrets:
+                row.echoes = tuple(self._echoes(row))
         row.status, row.text, row.reply_lines = reply.status, reply.text, reply.lines
         row.enhanced, row.response_code, row.untagged = reply.enhanced, reply.response_code, reply.untagged
         row.encrypted = self.encrypted
@@ -158,6 +173,16 @@ class Conversation:
         if reply.flaws:
             row.flaws += reply.flaws
         return row
+
+    def _echoes(self, row: Row) -> Generator[Span, None, None]:
+        """Where the server repeats a secret, to say that it does not understand it."""
+        said = bytes(self.server.data[row.reply_start : row.reply_end]).lower()
+        for start, end in row.secrets:
+            secret = bytes(self.client.data[start:end]).strip().lower()
+            at = said.find(secret) if len(secret) >= ECHO else -1
+            while at >= 0:
+                yield row.reply_start + at, row.reply_start + at + len(secret)
+                at = said.find(secret, at + len(secret))
 
     def enter_tls(self) -> Generator[Row | None, None, bool]:
         """The handshake, at `self.at`; returns whether the conversation goes on behind it."""

@@ -54,6 +54,8 @@ class Imap(Conversation):
         re.IGNORECASE,
     )
 
+    VERBS = RULES.known | EXTENSIONS
+
     def __init__(self, client: Half, server: Half, number: int = 1) -> None:
         super().__init__(client, server, Progress(RULES), number)
         self._block = _Block()
@@ -86,6 +88,7 @@ class Imap(Conversation):
             yield self.answered(row, reply)
             if verb == "AUTHENTICATE" and (reply.status == b"+" or self.server.absent()):
                 reply = yield from self._login(row.tag)
+            self.behind_login = self.behind_login or verb in ("LOGIN", "AUTHENTICATE")
             status = "OK" if self.server.absent() else (reply.status or b"").decode()
             progress.step(verb, status)
             self._select(verb, status, row.argument)
@@ -105,6 +108,8 @@ class Imap(Conversation):
         client, at = self.client, self.at
         line = bytes(client.data[at:end])
         tag, verb, argument = _split(line)
+        if self.behind_login and self.may_be_secret(verb if tag is not None else ""):
+            tag, verb, argument = None, "(response)", line.rstrip(b"\r\n")
         row = Row(self.number, self.state, verb, None, at, end, tag=tag, mailbox=self._mailbox)
         self.number += 1
         if tag is None:
@@ -144,7 +149,10 @@ class Imap(Conversation):
 
     def _secrets(self, row: Row) -> tuple[Span, ...]:
         """The spans of a command that nobody else should read."""
-        if row.verb not in ("LOGIN", "AUTHENTICATE"):
+        if row.verb == "(response)":
+            return ((row.start, row.start + len(row.argument or b"")),)
+        untagged = (row.tag or b"").upper() in (b"LOGIN", b"AUTHENTICATE")
+        if row.verb not in ("LOGIN", "AUTHENTICATE") and not untagged:
             return ()
         data, at, spans = self.client.data, row.start, []
         while at < row.end and (found := _ASTRING.search(data, at, row.end)) is not None:
@@ -157,7 +165,8 @@ class Imap(Conversation):
                 quoted = 1 if found[1] is not None else 0
                 spans.append((found.start() + quoted, found.end() - quoted))
                 at = found.end()
-        hidden = spans[3 if row.tag is not None else 2 :]  # behind tag, verb and user or mechanism
+        named = row.tag is not None and not untagged
+        hidden = spans[3 if named else 2 :]  # behind tag, verb and user or mechanism
         return ((hidden[0][0], hidden[-1][1]),) if hidden else ()
 
     def _login(self, tag: bytes | None) -> Generator[Row | None, None, Reply]:

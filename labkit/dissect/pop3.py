@@ -43,6 +43,8 @@ class Pop3(Conversation):
         re.IGNORECASE,
     )
 
+    VERBS = RULES.known | EXTENSIONS
+
     def __init__(self, client: Half, server: Half, number: int = 1) -> None:
         super().__init__(client, server, Progress(RULES), number)
         self._verb = ""  # of the command whose reply is read next
@@ -66,6 +68,8 @@ class Pop3(Conversation):
                 verb, argument = "(response)", line.rstrip(b"\r\n") or None
             else:
                 verb, argument = split(line)
+                if self.behind_login and self.may_be_secret(verb):
+                    verb, argument = "(response)", line.rstrip(b"\r\n") or None
             row = Row(self.number, self.state, verb, argument, at, end, secrets=_secrets(verb, line, at))
             self.number += 1
             limit = RESPONSE_LIMIT if verb in ("AUTH", "(response)") else COMMAND_LIMIT
@@ -78,6 +82,7 @@ class Pop3(Conversation):
                 row.flaws = (Found(flaw, "client", at), *row.flaws)
             yield self.answered(row, reply)
             status = "+OK" if server.absent() else (reply.status or b"").decode()
+            self.behind_login = self.behind_login or verb in ("AUTH", "APOP")
             in_login = verb in ("AUTH", "(response)") and (status == "+" or server.absent())
             if not (verb == "AUTH" and argument is None):  # that only asks for the mechanisms
                 progress.step(ALIASES.get(verb, verb), status)

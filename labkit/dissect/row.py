@@ -37,8 +37,8 @@ class Row:
     `start` and `end` are offsets in the client's stream (-1: no command), `reply_start` and
     `reply_end` in the server's (-1: no reply); of the row of a TLS handshake, in the two
     streams of TLS records.  `argument` is whole: `secrets` are the spans of the client's
-    stream that a table hides.  `body` is where a chunk or block of data begins in a
-    command that carries one.
+    stream that a table hides, `echoes` those of the server's that repeat one.  `body` is where a
+    chunk or block of data begins in a command that carries one.
     """
 
     number: int
@@ -58,6 +58,7 @@ class Row:
     tag: bytes | None = None
     mailbox: bytes | None = None
     secrets: tuple[Span, ...] = ()
+    echoes: tuple[Span, ...] = ()
     body: int = -1
     encrypted: bool = False
     flaws: tuple[Found, ...] = ()

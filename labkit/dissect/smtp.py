@@ -45,6 +45,8 @@ class Smtp(Conversation):
         re.IGNORECASE,
     )
 
+    VERBS = RULES.known | EXTENSIONS
+
     def __init__(self, client: Half, server: Half, number: int = 1) -> None:
         super().__init__(client, server, Progress(RULES), number)
         self._lmtp = False
@@ -64,10 +66,14 @@ class Smtp(Conversation):
             at = self.at
             line = bytes(client.data[at:end])
             verb, argument = split(line)
+            if self.behind_login and self.may_be_secret(verb):
+                verb, argument = "(response)", line.rstrip(b"\r\n") or None
             row = Row(self.number, self.state, verb, argument, at, end)
             self.number += 1
-            if verb == "AUTH":
-                row.secrets = _initial_response(line, at)
+            if verb in ("AUTH", "(response)"):
+                row.secrets = (
+                    _initial_response(line, at) if verb == "AUTH" else ((at, at + len(line.rstrip())),)
+                )
                 row.flaws = self.line_flaws("client", at, end, AUTH_LIMIT)
             elif not tidy(line, COMMAND_LIMIT) or client.gaps:
                 row.flaws = self.line_flaws("client", at, end, COMMAND_LIMIT)
@@ -75,7 +81,10 @@ class Smtp(Conversation):
             if verb == "BDAT":
                 yield from self._chunk(row)
             replied = self.reply_at
-            reply = yield from self.next_reply(at, end)
+            if self._lmtp and self._accepted > 1 and _is_last(row):
+                reply = yield from self._replies(at, end)
+            else:
+                reply = yield from self.next_reply(at, end)
             if (flaw := self._judge(row, replied)) is not None:
                 row.flaws = (Found(flaw, "client", at), *row.flaws)
             yield self.answered(row, reply)
@@ -89,6 +98,7 @@ class Smtp(Conversation):
                 progress.enter(State.DATA)
                 yield from self._data()
             elif verb == "AUTH":
+                self.behind_login = True
                 yield from self._login(status)
             elif verb == "RCPT" and code == 2:
                 self._accepted += 1
@@ -98,7 +108,8 @@ class Smtp(Conversation):
                 if not (yield from self.enter_tls()):
                     return
             elif verb == "BDAT" and code == 2:
-                progress.enter(State.READY if (argument or b"").upper().endswith(b"LAST") else State.RCPT)
+                progress.enter(State.READY if _is_last(row) else State.RCPT)
+                self._accepted *= not _is_last(row)
         yield from self.unasked()
 
     def cut_reply(self, at: int) -> Reply | None:
@@ -272,6 +283,11 @@ def text_flaws(block: bytes | bytearray, at: int) -> Generator[Found, None, None
             yield Found("line-too-long", "client", at + start)
             break
         start = end + 1
+
+
+def _is_last(row: Row) -> bool:
+    """Whether a command is the BDAT that ends a message (RFC 3030 2)."""
+    return row.verb == "BDAT" and (row.argument or b"").upper().rstrip().endswith(b"LAST")
 
 
 def _initial_response(line: bytes, at: int) -> tuple[tuple[int, int], ...]:

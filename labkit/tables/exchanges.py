@@ -63,7 +63,7 @@ def values(talk: Talk, capture: str, index: int, secrets: bool) -> tuple[Any, ..
         int(status) if protocol == "smtp" and status and status.isdigit() else None,
         _text(row.enhanced),
         _text(row.response_code),
-        _text(row.text),
+        _text(row.text if secrets else _without_echoes(talk, row)),
         row.reply_lines if row.reply_start >= 0 else None,
         row.untagged,
         _octets(talk, row, "client"),
@@ -99,6 +99,14 @@ def masked(talk: Talk, row: Row) -> bytes | None:
         if argument and secret:
             argument = argument[:at] + HIDDEN.encode() + argument[at + len(secret) :]
     return argument
+
+
+def _without_echoes(talk: Talk, row: Row) -> bytes | None:
+    """The text of a reply without the secrets that the server repeats in it."""
+    text = row.text
+    for span in row.echoes:
+        text = text and text.replace(talk.octets("server", span), HIDDEN.encode())
+    return text
 
 
 def pipelined(talk: Talk, index: int) -> bool | None:

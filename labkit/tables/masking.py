@@ -20,7 +20,11 @@ def masked_tape(tape: Tape, talks: Iterable[Talk]) -> Tape:
     found = Tape(tape.name, framed=tape.framed)
     found.notes, found.packets = tape.notes, tape.packets
     found.flows = [
-        replace(talk.flow, client=_with(talk.flow.client, octets_without_secrets(talk)))
+        replace(
+            talk.flow,
+            client=_with(talk.flow.client, octets_without_secrets(talk)),
+            server=_with(talk.flow.server, octets_without_secrets(talk, "server")),
+        )
         if talk.flow.connection.transport == "tcp"
         else talk.flow
         for talk in talks

@@ -53,10 +53,10 @@ def lines(talks: Iterable[Talk], capture: str, secrets: bool) -> Table:
     return Table.of("lines", (row for talk in talks for row in _lines(talk, capture, secrets)), sort=True)
 
 
-def octets_without_secrets(talk: Talk) -> bytes:
-    """All that the client sent, each octet of a secret replaced by "*"."""
-    data = talk.flow.client.data
-    spans = [span for row in talk.rows for span in row.secrets]
+def octets_without_secrets(talk: Talk, side: Side = "client") -> bytes:
+    """All that one side sent, each octet of a secret replaced by "*"."""
+    data = talk.flow.side(side).data
+    spans = [span for row in talk.rows for span in (row.secrets if side == "client" else row.echoes)]
     if not spans:
         return data
     masked = bytearray(data)
@@ -140,13 +140,15 @@ def _waited(talk: Talk, index: int) -> bool:
 def _lines(talk: Talk, capture: str, secrets: bool) -> Iterator[tuple[Any, ...]]:
     if talk.protocol == "dns":
         return
-    client = talk.flow.client.data if secrets else octets_without_secrets(talk)
+    client, server = (
+        talk.flow.side(side).data if secrets else octets_without_secrets(talk, side) for side in SIDES
+    )
     for row in talk.rows:
         if row.verb == "TLS":
             continue
         for side, data, start, end in (
             ("client", client, row.start, row.end),
-            ("server", talk.flow.server.data, row.reply_start, row.reply_end),
+            ("server", server, row.reply_start, row.reply_end),
         ):
             if start >= 0:
                 yield from _cut(talk, capture, row, side, data, start, end)
