@@ -160,6 +160,8 @@ class TestAnatomy:
 
 LETTER = "MAIL FROM:<me@example.com>\\nRCPT TO:<bob@example.org>\\nDATA\\nHello\\n."
 TWICE = "MAIL FROM:<me@example.com>\\nRCPT TO:<bob@example.org>\\nRCPT TO:<bob@example.org>\\nDATA\\n."
+TO_BOB = "MAIL FROM:<me@example.com>\\nRCPT TO:<bob@example.org>\\n"
+BLIND = f"{TO_BOB}RCPT TO:<carol@example.org>\\nDATA\\nTo: bob@example.org\\n\\nHi\\n."
 OWN_HOST = """world.always_on("bob@bob.example.net")
 alice.submit(alice.compose(to="bob@bob.example.net", text="Hello"))
 world.settle()
@@ -223,6 +225,11 @@ WRITTEN: dict[str, dict[str, str]] = {
 answer = {code: means[code[0]] for code in answer}
 course.check"""},
     "06.4": {"NOOP": "EHLO me\\nNOOP\\nHELP\\nVRFY bob@example.org\\nRSET\\nQUIT"},
+    "07.1": {'console.type("EHLO me-pc.example.com")': f'console.type("EHLO me\\n{BLIND}")'},
+    "07.2": {"answer = ...": "answer = 'c'"},
+    "07.3": {"answer = ...": """answer = world.capture.recipients.query("code == 550").address"""},
+    "07.4": {"RSET": f"{TO_BOB}DATA\\n\\n..\\nmore\\n."},
+    "07.5": {"NOOP": f"{TO_BOB}RSET\\n{TO_BOB.replace('bob', 'carol')}DATA\\n."},
     "12.1": {"NOOP": f"{LOG_IN}\\nQUIT"},
     "12.2": {'digest = "00000000000000000000000000000000"': DIGEST},
     "12.3": {"answer = ...": GUESSED},

@@ -40,6 +40,18 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
             behind the code is a hyphen.""",
         ),
     ),
+    "07": (
+        (
+            "A letter says To: Carol, and it lies in Bob's mailbox. How can that be, without any mistake?",
+            """Bob was in the envelope. Servers deliver by RCPT, and never compare it with the header: that is
+            how lists, forwarding and blind copies work.""",
+        ),
+        (
+            "Two of three recipients were accepted, then came the 250 behind the dot. Who tells the author?",
+            """The client, which alone knows of the third. If it is itself a server, it sends a notice to the
+            reverse-path, with a null reverse-path of its own (RFC 5321 4.5.5 and 6.1).""",
+        ),
+    ),
     "12": (
         (
             "The line is cut after three DELE and before QUIT. Which letters are deleted?",
