@@ -78,7 +78,7 @@ def _betrays(capture: Evidence, letter: Row) -> str | None:
         return f"`To` names {CAROL}, so Bob can read it. Leave her in the envelope only."
     if _says(capture, letter, CAROL):
         return (
-            f"The letter itself has {CAROL} in it, in a Bcc or in the text, and Bob can read that. SMTP takes "
+            f"The letter itself has {CAROL} in it, in a Bcc or in the text, and Bob can read it. SMTP takes "
             "nothing out of a letter."
         )
     if BOB not in named:
