@@ -6,13 +6,15 @@ changes.py        what faults did to octets on their way, as a live tap knows it
 pcap.py           read a capture file into a tape, write a tape as one
 
 Under `pcap.read`, from the file upwards, in columns:
-source.py         a path, file object or gzip file as octets
+source.py         a path, pipe or file object, compressed or not, as octets
+windows.py        a file of any size: one window of it after the other
 frames.py         the packets in them: classic pcap; pcapng.py, the newer format
 packets.py        link, IP and transport headers; fragments.py, IP fragments
 conversations.py  whose packets are whose, and who is the client
+closing.py        when a connection is over
 reassembly.py     segments to contiguous octets
 hello.py          where TLS begins
-flows.py          all that, as the flows of a tape
+flows.py          all that, as flows; assembly.py, those that are over by the end of a window
 
 Under `pcap.write`: write.py, the packets that would have carried a tape's octets.
 archive.py: labkit's own captures, a whole tape as JSON Lines or Parquet.

@@ -42,7 +42,7 @@ def conversations(segments: Segments) -> Conversations:
     if not len(segments):
         nothing = np.zeros(0, np.int64)
         return Conversations(nothing, nothing.astype(bool), nothing)
-    stream, first = _numbered(_pair(segments))
+    stream, first = _numbered(pairs(segments))
     turned, alike = _directions(segments, first[stream])
     if not alike:  # two pairs of ends have one hash: somebody made them so
         stream, first = _numbered(_pair_exactly(segments))
@@ -80,7 +80,7 @@ def client_by_content(first: bytes, other: bytes, ports: tuple[int, int]) -> int
     return int(ports[0] < 1024 <= ports[1])
 
 
-def _pair(segments: Segments) -> NDArray[np.uint64]:
+def pairs(segments: Segments) -> NDArray[np.uint64]:
     """A hash of the two ends of each segment, the same in both directions."""
     import numpy as np
 

@@ -1,20 +1,17 @@
-"""The flows of a tape, out of the segments and datagrams of a file."""
+"""From conversations to flows: whose octets are whose, how a connection ended, where TLS begins in it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address
-from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
-from labkit.capture.conversations import Conversations, client_by_content, clients, conversations
+from labkit.capture.conversations import Conversations, client_by_content, clients
 from labkit.capture.hello import tls_begins
 from labkit.capture.packets import FIN, RST, V4, Segments
-from labkit.capture.reassembly import Pieces, reassemble
-from labkit.capture.source import Octets
+from labkit.capture.reassembly import Pieces
 from labkit.capture.stream import Gap, Stream
 from labkit.capture.tape import SIDES, Datagram, Flow
 from labkit.net.tap import Connection
@@ -23,12 +20,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from labkit.capture.source import Octets
+
+    Ints = NDArray[np.int64]
+
 DOMAIN = 53  # the port of the DNS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Buffer:
-    """The octets of a file, and behind them the datagrams put together from fragments."""
+    """The octets of a window, and behind them the datagrams put together from fragments."""
 
     file: Octets
     datagrams: bytes = b""
@@ -45,26 +46,19 @@ class Buffer:
         )
 
 
-def flows(tcp: Segments, udp: Segments, buffer: Buffer, tally: Counter[str]) -> list[Flow]:
-    """All TCP connections and DNS exchanges, in the order of their first packets."""
-    found = [*_datagram_flows(udp, buffer), *_connections(tcp, buffer, tally)]
-    found.sort(key=attrgetter("first_frame"))
-    for number, flow in enumerate(found):
-        flow.number = flow.connection.number = number
-    return found
-
-
-def _datagram_flows(udp: Segments, buffer: Buffer) -> Iterator[Flow]:
-    import numpy as np
-
-    talk = conversations(udp)
+def datagram_flows(
+    udp: Segments, talk: Conversations, numbers: Ints, which: Ints, buffer: Buffer
+) -> Iterator[Flow]:
+    """The flows of some conversations of datagrams; `numbers` are Wireshark's."""
     who = clients(udp, talk)
-    members: dict[int, list[int]] = {}
-    for i in np.flatnonzero((udp.ports == DOMAIN).any(1)).tolist():
-        members.setdefault(int(talk.stream[i]), []).append(i)
+    members: dict[int, list[int]] = {stream: [] for stream in which.tolist()}
+    for i, stream in enumerate(talk.stream.tolist()):
+        if stream in members:
+            members[stream].append(i)
     for stream, these in members.items():
         nothing = Stream(framed=True), Stream(framed=True)
-        flow = _flow(udp, int(talk.first[stream]), stream, max(int(who[stream]), 0), "udp", nothing)
+        first, number = int(talk.first[stream]), int(numbers[stream])
+        flow = _flow(udp, first, number, max(int(who[stream]), 0), "udp", nothing)
         client_turned = bool(who[stream] == 1)
         for i in these:
             sender = SIDES[bool(talk.turned[i]) != client_turned]
@@ -74,19 +68,19 @@ def _datagram_flows(udp: Segments, buffer: Buffer) -> Iterator[Flow]:
         yield flow
 
 
-def _connections(tcp: Segments, buffer: Buffer, tally: Counter[str]) -> Iterator[Flow]:
-    talk = conversations(tcp)
-    pieces = reassemble(tcp, talk.stream * 2 + talk.turned, 2 * len(talk))
-    if pieces.stray:
-        tally["more than 1 GiB away from the rest of their stream"] += pieces.stray
-    sealed = _with_hello(tcp, talk, buffer)
+def connections(
+    tcp: Segments, talk: Conversations, pieces: Pieces, numbers: Ints, which: Ints, buffer: Buffer
+) -> Iterator[Flow]:
+    """The flows of some conversations of segments; `numbers` are Wireshark's."""
+    sealed = _with_hello(tcp, talk, which, buffer)
     endings = _endings(tcp, talk)
-    for stream, who in enumerate(clients(tcp, talk).tolist()):
-        first = int(talk.first[stream])
+    clients_of = clients(tcp, talk)
+    for stream in which.tolist():
+        first, who = int(talk.first[stream]), int(clients_of[stream])
         one, other = _stream(pieces, 2 * stream, buffer), _stream(pieces, 2 * stream + 1, buffer)
         if who < 0:
             who = client_by_content(one.data[:8], other.data[:8], tuple(tcp.ports[first].tolist()))
-        flow = _flow(tcp, first, stream, who, "tcp", (one, other))
+        flow = _flow(tcp, first, int(numbers[stream]), who, "tcp", (one, other))
         if stream in endings:
             _end(flow, endings[stream], who)
         if stream in sealed:
@@ -173,11 +167,13 @@ def _end(flow: Flow, ending: _Ending, who: int) -> None:
         flow.side(SIDES[side != who]).ended = True
 
 
-def _with_hello(tcp: Segments, talk: Conversations, buffer: Buffer) -> set[int]:
-    """The conversations in which some segment begins like a TLS handshake."""
+def _with_hello(tcp: Segments, talk: Conversations, which: Ints, buffer: Buffer) -> set[int]:
+    """Those of some conversations in which some segment begins like a TLS handshake."""
     import numpy as np
 
-    full = np.flatnonzero(tcp.length > 5)
+    chosen = np.zeros(len(talk), np.bool_)
+    chosen[which] = True
+    full = np.flatnonzero((tcp.length > 5) & chosen[talk.stream])
     file = np.frombuffer(buffer.file, np.uint8)
     octets = np.append(file, np.frombuffer(buffer.datagrams, np.uint8)) if buffer.datagrams else file
     at = tcp.at[full]
@@ -192,4 +188,4 @@ def _begin_tls(flow: Flow) -> None:
         if at is not None:
             stream.seal(at)
     if server_at is not None or (client_at is not None and not len(flow.server)):
-        flow.connection.tls = "STARTTLS" if client_at or server_at else "implicit"
+        flow.connection.tls = "STARTTLS" if server_at or (server_at is None and client_at) else "implicit"

@@ -85,8 +85,10 @@ class Reassembly:
         self._rows.append((len(self._packets), len(header) + len(payload), time, RAW, frame))
         self._packets += header + payload
 
-    def packets(self) -> tuple[bytes, Frames]:
-        """All datagrams that became whole, as a buffer of packets and where they stand in it."""
+    def take(self) -> tuple[bytes, Frames]:
+        """The datagrams that became whole since, as a buffer of packets and where they stand in it."""
         import numpy as np
 
-        return bytes(self._packets), Frames(*np.array(self._rows, np.int64).reshape(-1, 5).T)
+        packets, rows = bytes(self._packets), np.array(self._rows, np.int64).reshape(-1, 5)
+        self._packets, self._rows = bytearray(), []
+        return packets, Frames(*rows.T)

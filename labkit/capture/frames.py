@@ -10,7 +10,9 @@ and one that is cut short by the end of the file is not counted.
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from labkit.capture.source import Octets
 
+HEADER = 24  # octets at the beginning of a classic file
 BATCH = 1 << 16  # packets taken at a time, so that what is in between stays in the cache
 LONGEST = 262_144  # octets in a packet, unless the file says more (libpcap's own limit)
 ABSURD = 1 << 27  # no length beyond this is believed, of a packet or a block
@@ -44,15 +47,41 @@ class Frames:
         return Frames(*(getattr(self, column.name)[which] for column in fields(self)))
 
 
-def frames(raw: Octets, name: str, notes: list[str]) -> Iterator[Frames]:
-    """The packets of a file in batches; `notes` gets a sentence if it stops early."""
-    from labkit.capture import pcapng
+class Parser(ABC):
+    """Finds the packets of a file that is given piece by piece.
+
+    `place` is where the next packet begins in the file, `number` how many came before it.
+    """
+
+    def __init__(self, name: str, notes: list[str]) -> None:
+        self.name, self.notes = name, notes
+        self.place = 0
+        self.number = 0
+        self.secrets: list[bytes] = []  # lines of TLS key logs that the file holds
+        self.stopped = False  # at something that cannot be true: nothing behind it is read
+
+    @abstractmethod
+    def frames(self, raw: Octets, at: int, ended: bool) -> Iterator[Frames]:
+        """The packets that are whole in `raw`, whose octet `at` is the file's at `place`, in batches.
+
+        `place` moves on by what was read.  If the file has `ended`, `notes` gets a sentence about
+        what is left.
+        """
+
+    def _stop(self, why: str) -> None:
+        self.stopped = True
+        self.notes.append(f"{self.name} stops at byte {self.place}, after frame {self.number}{why}")
+
+
+def parser(raw: Octets, name: str, notes: list[str]) -> Parser:
+    """The parser for a file that begins with these octets (at least 24, if it has so many)."""
+    from labkit.capture.pcapng import BYTE_ORDERS, MAGIC, Blocks
 
     magic = bytes(raw[:4])
-    if magic == pcapng.MAGIC and bytes(raw[8:12]) in pcapng.BYTE_ORDERS:
-        return pcapng.frames(raw, name, notes)
+    if magic == MAGIC and bytes(raw[8:12]) in BYTE_ORDERS:
+        return Blocks(name, notes)
     if magic in VARIANTS:
-        return classic(raw, name, notes)
+        return Classic(raw, name, notes)
     raise LabError(f"{name} is not a pcap, pcapng or labkit capture: it {opening(raw)}")
 
 
@@ -74,54 +103,72 @@ VARIANTS = {  # the first four octets: byte order, fractions of a second in a µ
 }
 
 
-def classic(raw: Octets, name: str, notes: list[str]) -> Iterator[Frames]:
-    """The packets of a classic pcap file."""
-    import numpy as np
+class Classic(Parser):
+    """The classic pcap format."""
 
-    order, fraction = VARIANTS[bytes(raw[:4])]
-    if len(raw) < 24:
-        raise LabError(f"{name} is not a pcap file: its header has {len(raw)} octets and should have 24")
-    snapshot, link = struct.unpack_from(order + "II", raw, 16)
-    longest = max(LONGEST, snapshot if snapshot <= ABSURD else 0)
-    octets = np.frombuffer(raw, np.uint8)
-    length_at = struct.Struct(order + "I").unpack_from
-    position, end, number = 24, len(raw), 0
-    while position < end:
-        places = []
-        for _ in range(BATCH):
-            if position + 16 > end:
-                break
-            length = length_at(raw, position + 8)[0]
-            if length > longest or position + 16 + length > end:
-                break
-            places.append(position)
-            position += 16 + length
-        if places:
-            at = np.array(places, np.int64)
-            header = rows(octets, at, 16).view(order + "u4").astype(np.int64)
-            yield Frames(
-                at + 16,
-                header[:, 2],
-                header[:, 0] * 1_000_000 + header[:, 1] // fraction,
-                np.full(len(at), link & 0x0FFF_FFFF, np.int64),
-                np.arange(number + 1, number + len(at) + 1),
+    def __init__(self, raw: Octets, name: str, notes: list[str]) -> None:
+        super().__init__(name, notes)
+        self._order, self._fraction = VARIANTS[bytes(raw[:4])]
+        if len(raw) < HEADER:
+            raise LabError(
+                f"{name} is not a pcap file: its header has {len(raw)} octets and should have {HEADER}"
             )
-            number += len(at)
-        if len(places) < BATCH:
-            break
-    if position < end:
-        notes.append(_why_it_stops(raw, name, position, number, order, longest))
+        snapshot, link = struct.unpack_from(self._order + "II", raw, 16)
+        self._link = link & 0x0FFF_FFFF
+        self._longest = max(LONGEST, snapshot if snapshot <= ABSURD else 0)
 
+    def frames(self, raw: Octets, at: int, ended: bool) -> Iterator[Frames]:
+        import numpy as np
 
-def _why_it_stops(raw: Octets, name: str, position: int, number: int, order: str, longest: int) -> str:
-    where = f"{name} stops at byte {position}, after frame {number}"
-    rest = len(raw) - position
-    if rest < 16:
-        return f"{where}: {rest} octets are left, too few for a packet"
-    length = struct.unpack_from(order + "I", raw, position + 8)[0]
-    if length > longest:
-        return f"{where}: the next packet claims {length} octets, more than any packet has"
-    return f"{where}: the next packet is cut short, {rest - 16} of {length} octets are there"
+        if not self.place:
+            at, self.place = at + HEADER, HEADER
+        octets = np.frombuffer(raw, np.uint8)
+        while places := self._places(raw, at):
+            behind = places.pop()
+            yield self._batch(octets, np.array(places, np.int64))
+            self.place, at = self.place + behind - at, behind
+        if at < len(raw):
+            self._why_it_stops(raw, at, ended)
+
+    def _places(self, raw: Octets, at: int) -> list[int]:
+        """Where the next packets begin, and behind the last of them; empty if none is whole."""
+        length_at = struct.Struct(self._order + "I").unpack_from
+        last, longest = len(raw) - 16, self._longest
+        places = []
+        with suppress(struct.error):  # a packet's own header is cut off
+            for _ in range(BATCH):
+                (length,) = length_at(raw, at + 8)
+                behind = at + 16 + length
+                if length > longest or behind > last + 16:
+                    break
+                places.append(at)
+                at = behind
+        return [*places, at] if places else []
+
+    def _batch(self, octets: NDArray[np.uint8], at: NDArray[np.int64]) -> Frames:
+        import numpy as np
+
+        header = rows(octets, at, 16).view(self._order + "u4").astype(np.int64)
+        first, self.number = self.number + 1, self.number + len(at)
+        return Frames(
+            at + 16,
+            header[:, 2],
+            header[:, 0] * 1_000_000 + header[:, 1] // self._fraction,
+            np.full(len(at), self._link, np.int64),
+            np.arange(first, first + len(at)),
+        )
+
+    def _why_it_stops(self, raw: Octets, at: int, ended: bool) -> None:
+        rest = len(raw) - at
+        if rest < 16:
+            if ended:
+                self._stop(f": {rest} octets are left, too few for a packet")
+            return
+        length = struct.unpack_from(self._order + "I", raw, at + 8)[0]
+        if length > self._longest:
+            self._stop(f": the next packet claims {length} octets, more than any packet has")
+        elif ended:
+            self._stop(f": the next packet is cut short, {rest - 16} of {length} octets are there")
 
 
 def rows(octets: NDArray[np.uint8], at: NDArray[np.int64], width: int) -> NDArray[np.uint8]:

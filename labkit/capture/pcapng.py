@@ -1,8 +1,8 @@
 """The packets of a pcapng file (draft-ietf-opsawg-pcapng).
 
 Sections of either byte order, interfaces each with their own link type and clock
-(if_tsresol, if_tsoffset), enhanced, simple and obsolete packet blocks.  Every other
-block is skipped by its length, known or not.
+(if_tsresol, if_tsoffset), enhanced, simple and obsolete packet blocks, secrets of TLS.  Every
+other block is skipped by its length, known or not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from labkit.capture.frames import ABSURD, BATCH, Frames
+from labkit.capture.frames import ABSURD, BATCH, Frames, Parser
 from labkit.capture.tape import LAST_TIME
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x0a\x0d\x0d\x0a"  # the type of a section header block, the same in both byte orders
 BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
-INTERFACE, OLD_PACKET, SIMPLE_PACKET, PACKET = 1, 2, 3, 6  # types of blocks
+INTERFACE, OLD_PACKET, SIMPLE_PACKET, PACKET, SECRETS = 1, 2, 3, 6, 10  # types of blocks
+TLS_KEY_LOG = 0x544C534B  # the kind of secrets that are lines of a key log
 END_OF_OPTIONS, RESOLUTION, OFFSET = 0, 9, 14  # options of an interface
 
 
@@ -37,53 +38,65 @@ class Interface:
         return max(0, min(time, LAST_TIME))
 
 
-def frames(raw: Octets, name: str, notes: list[str]) -> Iterator[Frames]:
-    """The packets of all sections in batches; `notes` gets a sentence if the file stops early."""
-    import numpy as np
+class Blocks(Parser):
+    """The blocks of all sections."""
 
-    packets = _packets(raw, name, notes)
-    number = 0
-    while some := list(islice(packets, BATCH)):
-        at, length, time, link = np.array(some, np.int64).T
-        yield Frames(at, length, time, link, np.arange(number + 1, number + len(some) + 1))
-        number += len(some)
+    def __init__(self, name: str, notes: list[str]) -> None:
+        super().__init__(name, notes)
+        self._order, self._interfaces = "<", list[Interface]()
+        self._time = 0  # of the last packet that had one
 
+    def frames(self, raw: Octets, at: int, ended: bool) -> Iterator[Frames]:
+        import numpy as np
 
-def _packets(raw: Octets, name: str, notes: list[str]) -> Iterator[tuple[int, int, int, int]]:
-    """(place, octets captured, µs, link type) of every packet."""
-    order, interfaces = "<", list[Interface]()
-    position, end = 0, len(raw)
-    number, time = 0, 0
+        begin = self.place - at
+        packets = self._packets(raw, at)
+        while some := list(islice(packets, BATCH)):
+            places, length, time, link = np.array(some, np.int64).T
+            yield Frames(places, length, time, link, np.arange(-len(some), 0) + self.number + 1)
+        rest = len(raw) - (self.place - begin)
+        if ended and rest and not self.stopped:
+            if rest < 12:
+                self._stop(f": {rest} octets are left, too few for a block")
+            else:
+                total = struct.unpack_from(self._order + "I", raw, len(raw) - rest + 4)[0]
+                self._stop(f": a block is cut short, {rest} of {total} octets are there")
 
-    def stop(why: str) -> None:
-        notes.append(f"{name} stops at byte {position}, after frame {number}: {why}")
-
-    while position + 12 <= end:
-        if raw[position : position + 4] == MAGIC:
-            order, interfaces = BYTE_ORDERS.get(raw[position + 8 : position + 12], order), []
-        kind, total = struct.unpack_from(order + "II", raw, position)
-        if total < 12 or total % 4 or total > ABSURD:
-            return stop(f"a block cannot have {total} octets")
-        if position + total > end:
-            return stop(f"a block is cut short, {end - position} of {total} octets are there")
-        body, room = position + 8, total - 12  # the block's length stands once more at its end
-        if kind == INTERFACE and room >= 8:
-            interfaces.append(_interface(raw, body, body + room, order))
-        elif kind in (PACKET, OLD_PACKET) and room >= 20:
-            which, high, low, length = struct.unpack_from(order + "IIII", raw, body)
-            if kind == OLD_PACKET:  # its number of the interface is half as wide, drops stand behind it
-                (which,) = struct.unpack_from(order + "H", raw, body)
-            if which < len(interfaces):
-                number, time = number + 1, interfaces[which].microseconds(high << 32 | low)
-                yield body + 20, min(length, room - 20), time, interfaces[which].link
-        elif kind == SIMPLE_PACKET and room >= 4 and interfaces:
-            # It has no time of its own: that of the packet before it is the best there is.
-            (length,) = struct.unpack_from(order + "I", raw, body)
-            number += 1
-            yield body + 4, min(length, interfaces[0].snapshot or length, room - 4), time, interfaces[0].link
-        position += total
-    if position < end:
-        stop(f"{end - position} octets are left, too few for a block")
+    def _packets(self, raw: Octets, at: int) -> Iterator[tuple[int, int, int, int]]:
+        """(place, octets captured, µs, link type) of every packet."""
+        end = len(raw)
+        while at + 12 <= end:
+            if raw[at : at + 4] == MAGIC:
+                self._order = BYTE_ORDERS.get(bytes(raw[at + 8 : at + 12]), self._order)
+                self._interfaces = []
+            order, interfaces = self._order, self._interfaces
+            kind, total = struct.unpack_from(order + "II", raw, at)
+            if total < 12 or total % 4 or total > ABSURD:
+                return self._stop(f": a block cannot have {total} octets")
+            if at + total > end:
+                return
+            body, room = at + 8, total - 12  # the block's length stands once more at its end
+            at, self.place = at + total, self.place + total
+            if kind == INTERFACE and room >= 8:
+                interfaces.append(_interface(raw, body, body + room, order))
+            elif kind in (PACKET, OLD_PACKET) and room >= 20:
+                which, high, low, length = struct.unpack_from(order + "IIII", raw, body)
+                if kind == OLD_PACKET:  # its number of the interface is half as wide, drops stand behind it
+                    (which,) = struct.unpack_from(order + "H", raw, body)
+                if which < len(interfaces):
+                    self.number += 1
+                    self._time = interfaces[which].microseconds(high << 32 | low)
+                    yield body + 20, min(length, room - 20), self._time, interfaces[which].link
+            elif kind == SECRETS and room >= 8:
+                of, length = struct.unpack_from(order + "II", raw, body)
+                if of == TLS_KEY_LOG:
+                    self.secrets.append(bytes(raw[body + 8 : body + 8 + min(length, room - 8)]))
+            elif kind == SIMPLE_PACKET and room >= 4 and interfaces:
+                # It has no time of its own: that of the packet before it is the best there is.
+                self.number += 1
+                (length,) = struct.unpack_from(order + "I", raw, body)
+                length = min(length, interfaces[0].snapshot or length, room - 4)
+                yield body + 4, length, self._time, interfaces[0].link
 
 
 def _interface(raw: Octets, at: int, end: int, order: str) -> Interface:

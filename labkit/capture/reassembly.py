@@ -40,7 +40,8 @@ class Pieces:
     bounds: Ints
     gaps: dict[int, list[tuple[int, int]]]  # of a stream: (offset, length)
     begun: NDArray[np.bool_]  # per stream: its SYN was captured
-    stray: int  # segments left out because they are too far from their stream
+    complete: NDArray[np.bool_]  # per stream: from SYN to FIN
+    stray: NDArray[np.bool_]  # per segment: left out because it is too far from its stream
 
 
 @dataclass(slots=True, eq=False)
@@ -92,9 +93,13 @@ def reassemble(segments: Segments, group: Ints, groups: int) -> Pieces:
     gaps = _holes(work, start)
     end = np.zeros(groups, np.int64)
     np.maximum.at(end, work.group, work.begin + work.length)
+    fins = np.flatnonzero((segments.flags & FIN != 0) & ~places.stray)
+    size = np.full(groups, -1, np.int64)
+    size[group[fins]] = places.position[fins] + segments.length[fins]
+    complete = places.begun & (size == end) & (size == np.diff(before[bounds]))
     for stream, missing in _missing_ends(segments, group, places, end):
-        size = int(before[bounds[stream + 1]] - before[bounds[stream]])
-        gaps.setdefault(stream, []).append((size, missing))
+        held = int(before[bounds[stream + 1]] - before[bounds[stream]])
+        gaps.setdefault(stream, []).append((held, missing))
     return Pieces(
         work.at,
         work.length,
@@ -104,7 +109,8 @@ def reassemble(segments: Segments, group: Ints, groups: int) -> Pieces:
         bounds,
         gaps,
         places.begun,
-        int(places.stray.sum()),
+        complete,
+        places.stray,
     )
 
 

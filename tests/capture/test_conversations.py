@@ -117,5 +117,5 @@ def test_colliding_hashes_do_not_mix_connections(monkeypatch: pytest.MonkeyPatch
     ]
     expected = [said(flow) for flow in tape(*packets)]
     assert len(expected) == 21
-    monkeypatch.setattr(conversations, "_pair", lambda segments: segments.addresses[:, 0] * 0)
+    monkeypatch.setattr(conversations, "pairs", lambda segments: segments.addresses[:, 0] * 0)
     assert [said(flow) for flow in tape(*packets)] == expected

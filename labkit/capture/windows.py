@@ -1,0 +1,121 @@
+"""A capture file read in windows: each gives the flows that ended in it, the others are carried over.
+
+What is kept is one window and the octets of the flows that are open at its end, so memory does not
+grow with the file.  The next window is at least as large as what it is put behind: what is carried
+over many times costs no more than reading twice.  Windows of any size give the same flows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from labkit.capture.source import Input, Source, name_of
+from labkit.capture.tape import Flow
+
+if TYPE_CHECKING:
+    from labkit.capture.assembly import Share
+    from labkit.capture.flows import Buffer
+    from labkit.capture.fragments import Reassembly
+    from labkit.capture.frames import Parser
+    from labkit.capture.packets import Segments
+    from labkit.capture.source import Octets
+
+WINDOW = 32 << 20  # octets
+HEAD = 24  # octets by which a capture file is known
+
+
+class Reading:
+    """A capture file on its way to flows: iterate over it, once.
+
+    `notes`, `packets` and `position` (octets of the file, of `total` if that is known) say how far it
+    is.  With a `window` of None there is one window, the whole file, whose octets stay in a large
+    file until they are looked at; otherwise what a window's flows say is joined by then.
+    """
+
+    def __init__(
+        self, source: Source, *, name: str | None = None, window: int | None = WINDOW, share: Share = (0, 1)
+    ) -> None:
+        self.name = name or name_of(source)
+        self.notes: list[str] = []
+        self.packets = 0
+        self._window, self._share = window and max(window, HEAD), share
+        self._input = Input(source, self.name, self.notes)
+        self._parser: Parser | None = None
+
+    @property
+    def position(self) -> int:
+        return self._input.position
+
+    @property
+    def total(self) -> int | None:
+        return self._input.total
+
+    @property
+    def secrets(self) -> bytes:
+        """Lines of TLS key logs that the file has held so far."""
+        return b"".join(self._parser.secrets) if self._parser else b""
+
+    def __iter__(self) -> Iterator[list[Flow]]:
+        from labkit.capture.assembly import Assembly
+        from labkit.capture.fragments import Reassembly
+        from labkit.capture.frames import parser
+
+        tally: Counter[str] = Counter()
+        assembly, fragments = Assembly(tally, self._share), Reassembly()
+        carried, rest, ended = b"", b"", False
+        with self._input:
+            while not ended:
+                raw, ended = self._next(carried + rest)
+                at = len(carried)
+                if self._parser is None:
+                    self._parser = parser(raw[:HEAD], self.name, self.notes)
+                before = self._parser.place
+                tcp, udp, buffer = segments(self._parser, raw, at, ended, fragments, tally)
+                ended = ended or self._parser.stopped
+                self.packets = self._parser.number
+                rest = b"" if ended else bytes(raw[at + self._parser.place - before :])
+                flows, carried = assembly.take(tcp, udp, buffer, self.packets, ended)
+                yield flows
+        for why, number in tally.items():
+            if number:
+                self.notes.append(f"{self.name}: {number} packet{'s' * (number != 1)} left out, {why}")
+
+    def _next(self, front: bytes) -> tuple[Octets, bool]:
+        """The next window, behind what is left of those before; and whether it is the last."""
+        if self._window is None:
+            return self._input.whole(), True
+        raw = bytearray(len(front) + max(self._window, len(front)))
+        raw[: len(front)] = front
+        with memoryview(raw) as room:
+            end = len(front) + self._input.fill(room[len(front) :])
+        if end == len(raw):
+            return raw, False
+        return memoryview(raw)[:end], True
+
+
+def segments(
+    parser: Parser, raw: Octets, at: int, ended: bool, fragments: Reassembly, tally: Counter[str]
+) -> tuple[Segments, Segments, Buffer]:
+    """The TCP segments and the UDP datagrams in a window, from `at` on, and where their octets stand."""
+    import numpy as np
+
+    from labkit.capture.flows import Buffer
+    from labkit.capture.packets import Segments, internet, transport
+
+    octets = np.frombuffer(raw, np.uint8)
+    found: list[tuple[Segments, Segments]] = []
+    for batch in parser.frames(raw, at, ended):
+        packets = internet(octets, batch, tally)
+        fragments.add(octets, batch, packets)
+        found.append(transport(octets, batch, packets))
+    datagrams, whole = fragments.take()
+    rest = np.frombuffer(datagrams, np.uint8)
+    found.append(transport(rest, whole, internet(rest, whole, tally)))
+    for part in found[-1]:
+        np.add(part.at, len(raw), out=part.at)
+    tcp, udp = (Segments.joined(parts) for parts in zip(*found, strict=True))
+    if datagrams:
+        tcp, udp = (each[np.argsort(each.frame, kind="stable")] for each in (tcp, udp))
+    return tcp, udp, Buffer(raw, datagrams)
