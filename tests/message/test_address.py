@@ -15,6 +15,7 @@ from labkit.message.address import (
     Mailbox,
     NamedMailbox,
     Path,
+    lookup_domain,
     parse_address_list,
     parse_mailbox,
     parse_path,
@@ -241,3 +242,32 @@ def test_any_local_part_survives_its_quoting(local: str) -> None:
 )
 def test_hostile_lists_cost_linear_time(unit: bytes) -> None:
     assert outcome(parse_address_list, unit * 20_000) is not None
+
+
+@given(
+    OCTETS
+    | st.lists(st.sampled_from([b"Ann B. <a@b>", b"a.b@c.d", b'"x, y"  <q@r>', b"A\t B <c@d>"])).map(
+        b", ".join
+    )
+)
+def test_what_is_read_at_once_is_what_is_read_token_by_token(data: bytes) -> None:
+    """A comment in front sends the whole list the long way."""
+    short, long = outcome(parse_address_list, data), outcome(parse_address_list, b"()" + data)
+    if isinstance(short, ProtocolError):
+        assert isinstance(long, ProtocolError)
+        assert (short.message, short.offset) == (long.message, long.offset - 2)
+    else:
+        assert short == long
+
+
+def test_a_domain_for_people_and_for_dns() -> None:
+    mailbox = parse_mailbox("jörg@BÜCHER.example")
+    assert mailbox.lookup_domain == "xn--bcher-kva.example"
+    assert mailbox.needs_smtputf8
+    shown = parse_mailbox("joerg@xn--bcher-kva.example")
+    assert shown.shown == "joerg@bücher.example"
+    assert not shown.needs_smtputf8
+    assert parse_mailbox("a@xn--999999999.example").shown == "a@xn--999999999.example"
+    assert parse_mailbox("a@[192.0.2.1]").shown == "a@[192.0.2.1]" == "a@" + lookup_domain("[192.0.2.1]")
+    with pytest.raises(ProtocolError, match="no domain name"):
+        lookup_domain("a\u2024\u200db")
