@@ -71,6 +71,7 @@ class Console:
         self._asked: list[bytes] = []  # lines that a POP3 reply is still to come for
         self._log: list[str] = []
         self._in_letter = False  # SMTP's 354 was said: lines have no replies until the dot
+        self._owed: int | None = None  # octets still to be typed of IMAP's literal, if one was announced
 
     def connect(self) -> Said:
         """Open the connection; returns the greeting."""
@@ -99,6 +100,8 @@ class Console:
         read = {"smtp": self._smtp, "pop3": self._pop3, "imap": self._imap}[self.protocol]
         said = self._show(read())
         self._in_letter = self.protocol == "smtp" and said.startswith("354")
+        if not said.rpartition("\n")[2].startswith("+"):
+            self._owed = None
         return said
 
     def ask(self, line: str | bytes) -> Said:
@@ -109,18 +112,22 @@ class Console:
     def type(self, text: str) -> Said:
         """Type as hands do, the next line when the one before has its reply; returns all that was said.
 
-        After SMTP's 354 the lines are those of a letter, and only its dot has a reply.  Where no reply
-        comes this does not raise: its last line says, in brackets, who waits for what.
+        After SMTP's 354 the lines are those of a letter, and only its dot has a reply; nor have lines
+        inside a literal of IMAP.  Where no reply comes this does not raise: its last line says, in
+        brackets, who waits for what.
         """
         before = len(self._log)
         trouble = ""
         try:
             for line in text.splitlines() or [""]:
                 self.send(line)
-                if not self._in_letter or line == ".":
+                if self._has_reply(line):
                     self.reply()
             if self._in_letter:
                 trouble = f"{self._server} still reads the letter, and waits for a line with only a dot"
+            elif self._owed is not None and not self._log[-1].startswith("S: +"):
+                rest = f"{self._owed} octets of the literal" if self._owed else "the rest of the command"
+                trouble = f"{self._server} still reads the command, and waits for {rest}"
         except (LabError, OSError) as error:
             trouble = str(error) if isinstance(error, LabError) else f"{self._server} is gone"
         return Said("\n".join([*self._log[before:], *([f"[{trouble}]"] if trouble else [])]))
@@ -153,6 +160,18 @@ class Console:
 
     def __exit__(self, *details: object) -> None:
         self.close()
+
+    def _has_reply(self, line: str) -> bool:
+        """Whether a line that was typed here has a reply of its own."""
+        if self.protocol != "imap":
+            return not self._in_letter or line == "."
+        data = line.encode() + CRLF
+        if self._owed is not None and self._owed >= len(data):
+            self._owed -= len(data)
+            return False
+        literal = literal_size(data[self._owed or 0 :])
+        self._owed = literal[0] if literal else None
+        return literal is None or literal[1]  # one that does not synchronise is sent at once (RFC 7888)
 
     # Where replies end
 

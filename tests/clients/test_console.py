@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -62,6 +63,25 @@ def test_imap_typed_by_hand(office: Office) -> None:
         fetched = imap.ask("c FETCH 1 (BODY[TEXT])").splitlines()
         assert fetched[1:3] == ["* not a line of the server's", ")"]
         assert fetched[-1].startswith("c OK")
+
+
+def test_lines_inside_a_literal_have_no_reply(office: Office) -> None:
+    with console(office, 143) as imap:
+        assert imap.type("a LOGIN {15}") == "C: a LOGIN {15}\nS: + ready for 15 octets"
+        assert imap.type("bob@example.org {6+}\nsecret").endswith("S: a OK LOGIN completed")
+        letter = "Subject: x\n\nGrüße\n.\n"
+        said = imap.type(f"b APPEND INBOX {{{len(letter.encode()) + 4}}}\n{letter}\nc NOOP")
+        assert re.sub(r"UID \d+ ", "UID 7 ", said).splitlines()[1:] == [
+            *("S: + ready for 26 octets", "C: Subject: x", "C: ", "C: Grüße", "C: .", "C: "),
+            *("S: b OK [APPENDUID 7 1] APPEND completed", "C: c NOOP", "S: c OK NOOP completed"),
+        ]
+        said = imap.type("d APPEND INBOX {30}\nSubject: x")
+        assert said.endswith(" still reads the command, and waits for 18 octets of the literal]")
+        assert imap.type("123456789\n12345").endswith("waits for the rest of the command]")
+        assert " OK " in imap.type("")
+        assert "e NO [TOOBIG]" in imap.type("e APPEND INBOX {99999999999}\nf NOOP").splitlines()[1]
+    (first, _) = office.store.account("bob@example.org").inbox
+    assert first.data == letter.encode().replace(b"\n", b"\r\n")
 
 
 def test_tls_both_ways(office: Office) -> None:
