@@ -55,3 +55,12 @@ def test_the_still_card_is_the_same_with_and_without_widgets(monkeypatch: pytest
     monkeypatch.setenv("LABKIT_WIDGETS", "0")
     still = course.exercise("00.1")
     assert (bundle["text/plain"], bundle["text/html"]) == (str(still), still._repr_html_())
+
+
+def test_the_still_card_has_what_was_said_last() -> None:
+    card = course.exercise("00.5")
+    click(card, "Hint")
+    assert "00.5, hint 1 of 3" in str(card)
+    click(card, "Show the solution")
+    assert "00.5, hint 1 of 3" not in str(card)
+    assert "The answer is c" in str(card)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from labkit.views.markup import el, prose
-from labkit.views.panels.shell import Panel, button, frame, row, show
+from labkit.views.panels.shell import Panel, button, drawn, frame, row, show, stack
 from labkit.views.picture import Picture
 from labkit.views.style import sheet
 
@@ -40,9 +40,11 @@ class Card(Panel):
         self._check, self._hint, self._solution, self._progress = check, hint, solution, progress
         self._entry: Any = None
         self._hints = 0
+        self._said: dict[str, Picture] = {}  # the last verdict, and the last hint or the solution
 
     def picture(self) -> Picture:
-        return self.face
+        said = [("", picture) for picture in self._said.values()]
+        return stack([("", self.face), *said], self.face.alt) if said else self.face
 
     def _build(self) -> Any:
         import ipywidgets as w
@@ -77,16 +79,21 @@ class Card(Panel):
         return literal(typed) if isinstance(typed, str) and not self._choices else typed
 
     def _on_check(self, _: Any) -> None:
-        show(self._result, lambda: self._check(self.answer()))
+        self._say("verdict", self._result, lambda: self._check(self.answer()))
         self._stand()
 
     def _on_hint(self, _: Any) -> None:
         self._hints = min(self._hints + 1, 3)
-        show(self._more, lambda: self._hint(self._hints))
+        self._say("more", self._more, lambda: self._hint(self._hints))
         self._hint_button.description = f"Hint {min(self._hints + 1, 3)} of 3"
 
     def _on_solution(self, _: Any) -> None:
-        show(self._more, self._solution)
+        self._say("more", self._more, self._solution)
+
+    def _say(self, what: str, area: Any, picture: Callable[[], Picture]) -> None:
+        self._said[what] = said = drawn(picture)
+        area.value = said._repr_html_()
+        self._follow()
 
     def _stand(self) -> None:
         show(self._standing, lambda: self._quiet(self._progress()))

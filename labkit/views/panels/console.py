@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from labkit import standards
 from labkit.clients.console import Said
 from labkit.states.imap import MACHINE as IMAP
+from labkit.views.bytes import annotate
 from labkit.views.ladder import ladder
 from labkit.views.markup import el, join
 from labkit.views.panels import look
@@ -31,6 +32,7 @@ from labkit.views.panels.shell import (
     frame,
     interactive,
     note,
+    pane,
     row,
     show,
     stack,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 DRAWN = 24
 """Exchanges of the ladder: the last ones."""
+OCTETS = 100  # lines of the selected exchange
 STATUS = 200  # characters of the line that is read out
 
 _known: WeakKeyDictionary[Any, dict[str, ByHand]] = WeakKeyDictionary()  # by world and name
@@ -74,6 +77,7 @@ class Console(Panel):
         self._port = port
         self._saved = Saved()
         self._rows: list[Row] = []
+        self._chosen: int | None = None  # exchange
         self._buttons: dict[str, Any] = {}
         self._protocol = ""
         known = _known.setdefault(world, {})
@@ -114,9 +118,17 @@ class Console(Panel):
         """Close the connection without a word."""
         return self._go(self.hand.hang_up)
 
+    def select(self, exchange: int | None) -> Console:
+        """Select an exchange in all panes, and show its octets; None: no one."""
+        known = any(row["exchange"] == exchange for row in self._rows)
+        self._chosen = exchange if known else None
+        self._draw()
+        return self
+
     def explain(self) -> Picture:
-        """What the last reply means, and where the RFC says so."""
-        return drawn(lambda: explain(self._rows[-1] if self._rows else None))
+        """What the last reply means, or that of the selected exchange, and where the RFC says so."""
+        last = self._rows[-1] if self._rows else None
+        return drawn(lambda: explain(self._chosen_row() or last))
 
     def as_code(self) -> Said:
         """What was typed as the text of a cell; in a running notebook the cell is put below as well."""
@@ -138,9 +150,9 @@ class Console(Panel):
         rows, state = self._rows, self.hand.state(self._rows)
         head = [self._where(state), self._reply_and_trouble(), self._legal(state)]
         parts = [("", part) for part in head if str(part)]
-        parts += [("", look.exchanges(rows))] if rows else []
         if rows:
-            parts += [("", self._ladder()), ("", self._diagram(state))]
+            parts += [("", self._table()), ("", self._ladder()), ("", self._octets())]
+            parts += [("", self._diagram(state))]
         return stack(parts, "A connection typed by hand")
 
     def _where(self, state: str | None) -> Picture:
@@ -161,10 +173,28 @@ class Console(Panel):
         may = [choice.verb for choice in self.hand.choices(state) if not choice.reason]
         return note(f"May come now: {listing(may)}." if may else "Nothing may come now but a new connection.")
 
+    def _chosen_row(self) -> Row | None:
+        return next((row for row in self._rows if row["exchange"] == self._chosen), None)
+
+    def _key(self) -> tuple[int, int] | None:
+        row = self._chosen_row()
+        return (row["connection"], row["exchange"]) if row is not None else None
+
+    def _table(self) -> Picture:
+        return look.exchanges(self._rows, chosen=self._key())
+
     def _ladder(self) -> Picture:
         number = self.hand.number
         connections = self.world.capture.rows("connections").where(connection=number)
-        return ladder(self._rows[-DRAWN:], connections, connection=number)
+        return ladder(self._rows[-DRAWN:], connections, connection=number, selected=self._key())
+
+    def _octets(self) -> Picture:
+        """Those of the selected exchange."""
+        number, chosen = self.hand.number, self._chosen
+        if number is None or chosen is None:
+            return note("")
+        capture = self.world.call(lambda: self.world.capture.where(number))
+        return annotate(capture, connection=number, exchange=chosen, limit=OCTETS)
 
     def _diagram(self, state: str | None) -> Picture:
         return diagram(self.hand.machine, self._rows, connection=self.hand.number, current=state)
@@ -192,7 +222,8 @@ class Console(Panel):
         self._commands = w.Box()
         self._commands.add_class("lk-commands")
         self._reasons, self._reply, self._extra = w.HTML(), w.HTML(), w.HTML()
-        self._exchanges, self._drawing, self._lit = w.HTML(), w.HTML(), w.HTML()
+        self._exchanges, self._drawing, self._wire = pane("Exchanges"), pane("Ladder"), w.HTML()
+        self._lit = w.HTML()
         self._message = w.Textarea(
             description="Message", placeholder="Subject: …", rows=5, layout=w.Layout(width="auto")
         )
@@ -209,7 +240,8 @@ class Console(Panel):
                    button("As code", lambda _: show(self._extra, self._code)),
                    button("Start afresh", lambda _: self.start_afresh()))  # fmt: skip
         box = frame([w.HTML(look.sheet()), top, self._line, self._commands, self._reasons, self._letter,
-                     self._reply, more, self._extra, self._exchanges, panes])  # fmt: skip
+                     self._reply, more, self._extra, self._exchanges, self._wire, panes],
+                    lambda _, exchange: self.select(exchange))  # fmt: skip
         self._box = box
         self._draw()
         return box
@@ -245,6 +277,7 @@ class Console(Panel):
 
         def job() -> None:
             act()
+            self._chosen = None
             self._look()
 
         self._errand(self._box is not None and not self.world.is_simulated, job, self._draw)
@@ -261,24 +294,31 @@ class Console(Panel):
             return
         state = self.hand.state(self._rows)
         trouble = self.hand.trouble or self._saved.trouble
-        last = self.hand.said.split("\n")[-1]
-        letter = "no reply until a line with only a dot" if self.hand.awaits_letter and not last else ""
-        self._line.status = short(visible(trouble or last or letter), STATUS)
-        self._line.bad = bool(trouble)
-        self._line.history = [step.text for step in self.hand.done if step.kind == "line"]
         self._choose(state)
         self._send[0].disabled = not self.hand.awaits_letter
         self._send[1].disabled = self.hand.machine is not IMAP or not self.hand.is_open
         needed = not all(made.disabled for made in self._send)
         self._letter.layout.display = None if needed else "none"
         show(self._reply, self._reply_and_trouble)
-        if not self._rows:
-            for area in (self._exchanges, self._drawing, self._lit):
+        if self._rows:
+            show(self._exchanges, self._table)
+            show(self._drawing, self._ladder)
+            show(self._wire, self._octets)
+            show(self._lit, lambda: self._diagram(state))
+        else:
+            for area in (self._exchanges, self._drawing, self._wire, self._lit):
                 area.value = ""
-            return
-        show(self._exchanges, lambda: look.exchanges(self._rows))
-        show(self._drawing, self._ladder)
-        show(self._lit, lambda: self._diagram(state))
+        self._tell(trouble)
+        self._follow()
+
+    def _tell(self, trouble: str) -> None:
+        """The status is read out, so it comes when all the rest is there, and with the history at once."""
+        last = self.hand.said.split("\n")[-1]
+        letter = "no reply until a line with only a dot" if self.hand.awaits_letter and not last else ""
+        with self._line.hold_sync():
+            self._line.history = [step.text for step in self.hand.done if step.kind == "line"]
+            self._line.bad = bool(trouble)
+            self._line.status = short(visible(trouble or last or letter), STATUS)
 
     def _choose(self, state: str | None) -> None:
         """A button for each command: those that may come now, and the others with the reason."""

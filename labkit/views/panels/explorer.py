@@ -3,7 +3,8 @@
     Explorer(world)                    # or a capture, or the path of a pcap
 
 Connections, exchanges and messages are lists, walked through with the arrow keys; the ladder, the octets and
-the message follow.  Filters say which exchanges are shown.
+the message follow, and lead: whatever is clicked on in them is selected too.  Filters say which exchanges
+are shown.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from labkit.views.markup import el
 from labkit.views.panels import look
 from labkit.views.panels.finder import PAGE, Finder
-from labkit.views.panels.shell import Panel, button, drawn, frame, note, row, show, stack, words_of
+from labkit.views.panels.shell import Panel, button, drawn, frame, note, pane, row, show, stack, words_of
 from labkit.views.picture import Picture
 from labkit.views.words import short, visible
 
@@ -79,7 +80,8 @@ class Explorer(Panel):
         if finder is None:
             return w.HTML(note(self._trouble)._repr_html_())
         self._filters = {name: self._dropdown(finder, name) for name in FILTERS}
-        self._summary, self._ladder, self._octets, self._letter = (w.HTML() for _ in range(4))
+        self._summary, self._letter = w.HTML(), w.HTML()
+        self._ladder, self._octets = pane("Ladder"), pane("Octets")
         self._connections = self._list("Connections", 6)
         self._exchanges = self._list("Exchanges", 14)
         self._messages = self._list("Messages", 5)
@@ -95,7 +97,7 @@ class Explorer(Panel):
         box = frame([w.HTML(look.sheet()), row(*self._filters.values()), self._summary,
                      _heading("Connections"), self._connections, _heading("Exchanges"), self._exchanges,
                      row(*paging), _heading("Ladder"), self._ladder, _heading("Octets"), self._octets,
-                     _heading("Messages"), self._messages, self._letter])  # fmt: skip
+                     _heading("Messages"), self._messages, self._letter], self.select)  # fmt: skip
         self._box = box
         self._draw()
         return box
@@ -172,6 +174,7 @@ class Explorer(Panel):
         show(self._ladder, finder.ladder)
         show(self._octets, finder.octets)
         show(self._letter, finder.letter)
+        self._follow()
 
 
 def _offered(finder: Finder, name: str) -> tuple[tuple[str, str], ...]:

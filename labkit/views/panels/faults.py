@@ -159,6 +159,7 @@ class Faults(Panel):
         if self.letters:
             show(self._table, lambda: comparison(self.letters))
             show(self._ladder, lambda: way(self.world, self.letters[-1]))
+        self._follow()
 
 
 def _words(chosen: Chosen) -> str:

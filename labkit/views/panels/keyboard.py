@@ -1,4 +1,7 @@
-"""What ipywidgets has no widget for: keys.  The entry line of the Console, and who gets the arrow keys."""
+"""What ipywidgets has no widget for: keys, and clicks on a drawing.
+
+The entry line of the Console, who gets the arrow keys, and which exchange is chosen in a pane.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,9 @@ class Line(anywidget.AnyWidget):
 
 
 class Keys(anywidget.AnyWidget):
-    """Invisible: keys pressed in its panel are no commands of the notebook, and sliders have names."""
+    """Invisible: keys pressed in its panel are no commands of the notebook, and sliders have names.
+
+    Sends `{"connection": ..., "exchange": ...}` (or no exchange) when one is chosen in a pane.
+    """
 
     _esm = (_HERE / "keys.js").read_text(encoding="utf-8")

@@ -22,19 +22,28 @@ def sheet() -> Markup:
 
 
 def table(
-    headings: Sequence[str], rows: Iterable[tuple[Sequence[str], str, bool]], label: str, note: str = ""
+    headings: Sequence[str],
+    rows: Iterable[tuple[Sequence[str], str, bool]],
+    label: str,
+    note: str = "",
+    keys: Sequence[tuple[int, int]] = (),
 ) -> Markup:
-    """Rows of (cells, class of the last cell, whether it is the chosen one)."""
+    """Rows of (cells, class of the last cell, whether it is the chosen one).
+
+    `keys` says whose connection and exchange each row is, for views that are clicked on.
+    """
+    whose = [{"data_connection": key[0], "data_exchange": key[1]} for key in keys]
     body = [
         el(
             "tr",
             *(
-                el("td", cell, class_=kind if place == len(cells) - 1 and kind else None)
-                for place, cell in enumerate(cells)
+                el("td", cell, class_=kind if column == len(cells) - 1 and kind else None)
+                for column, cell in enumerate(cells)
             ),
             class_="lk-here" if here else None,
+            **(whose[place] if whose else {}),
         )
-        for cells, kind, here in rows
+        for place, (cells, kind, here) in enumerate(rows)
     ]
     head = el("tr", *(el("th", heading, scope="col") for heading in headings))
     return el(
@@ -76,7 +85,8 @@ def exchanges(
         cells = (mark + number, when, row.get("state") or "", command_of(row), reply_of(row))
         lines.append((cells, f"lk-{row['outcome']}", key == chosen))
     text = columns((headings, *(cells for cells, _, _ in lines)))
-    html = table(headings, lines, "Exchanges", note)
+    keys = [(row["connection"], row["exchange"]) for row in shown]
+    html = table(headings, lines, "Exchanges", note, keys)
     return Picture("\n".join(filter(None, [text, note])), "Exchanges", html=html)
 
 

@@ -169,3 +169,5 @@ class Player(Panel):
         words = ". ".join(filter(None, [self.trouble, here]))
         self._words.value = el("p", words, class_="lk lk-note", role="status")
         show(self._still, lambda: drawn(self.picture))
+        if self._task is None:
+            self._follow()

@@ -4,6 +4,9 @@ A widget appears only where a Jupyter server runs the kernel (or LABKIT_WIDGETS=
 under nbval, nbconvert or a plain shell the same object is its HTML and text, so committed
 outputs hold no model ids.  A widget never raises into the notebook: what goes wrong is
 said in the widget, in words.
+
+A notebook is saved without the state of its widgets, so a widget has a twin in its cell: the still
+picture, which follows it and is hidden as long as the widget is there (look.css).
 """
 
 from __future__ import annotations
@@ -11,11 +14,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 from labkit.errors import LabError
 from labkit.views.markup import Markup, el, join
 from labkit.views.picture import Picture
+
+_numbers = count(1)  # of the twins in this kernel; no notebook is saved with them
 
 
 def interactive() -> bool:
@@ -34,6 +40,7 @@ class Panel:
 
     _box: Any = None
     _worker: ThreadPoolExecutor | None = None
+    _twin: Any = None
 
     def picture(self) -> Picture:
         """What it shows at present, without widgets."""
@@ -72,15 +79,41 @@ class Panel:
         return str(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return self._view() | self._bundle()
+
+    def _ipython_display_(self) -> None:
+        """The widget, and behind it its twin; without a widget, what the mimebundle has."""
+        view = self._view()
+        if not view:
+            raise NotImplementedError
+        from IPython.display import DisplayHandle, display
+
+        # An update draws an output anew; the widget's own would lose what is being typed into it.
+        display({**view, "text/plain": "", "text/html": ""}, raw=True)  # type: ignore[no-untyped-call]
+        self._twin = self._twin or DisplayHandle(f"labkit-panel-{next(_numbers)}")  # type: ignore[no-untyped-call]
+        self._twin.display(self._bundle(hidden=True), raw=True)
+
+    def _follow(self) -> None:
+        """What is saved with the notebook becomes what the widget shows now."""
+        if self._twin is not None:
+            self._twin.update(self._bundle(hidden=True), raw=True)
+
+    def _bundle(self, hidden: bool = False) -> dict[str, Any]:
         face = drawn(self.picture)
-        still = {"text/plain": str(face), "text/html": face._repr_html_()}
+        html = face._repr_html_()
+        if hidden:
+            html = el("div", Markup(html), class_="lk-still")
+        return {"text/plain": str(face), "text/html": html}
+
+    def _view(self) -> dict[str, Any]:
+        """The widget's part of a mimebundle, if there is one."""
         if not interactive():
-            return still
+            return {}
         try:
             view: dict[str, Any] = self.widget()._repr_mimebundle_()
         except ImportError:  # the extra `lab` is not installed
-            return still
-        return view | still
+            return {}
+        return view
 
 
 def words_of(error: Exception) -> str:
@@ -119,15 +152,39 @@ def show(area: Any, picture: Callable[[], Picture]) -> None:
     area.value = drawn(picture)._repr_html_()
 
 
-def frame(children: Sequence[Any]) -> Any:
-    """The widgets of a panel below each other; keys pressed in it are meant for it."""
+def frame(children: Sequence[Any], pick: Callable[[int, int | None], object] | None = None) -> Any:
+    """The widgets of a panel below each other; keys pressed in it are meant for it.
+
+    `pick` is called with the connection and the exchange that were chosen in one of its panes (no
+    exchange: the connection as a whole).
+    """
     import ipywidgets as w
 
     from labkit.views.panels.keyboard import Keys
 
-    box = w.VBox([*children, Keys()])
+    keys = Keys()
+    if pick is not None:
+        keys.on_msg(lambda _, content, __: _picked(content, pick))
+    box = w.VBox([*children, keys])
     box.add_class("lk-panel")
     return box
+
+
+def _picked(content: Any, pick: Callable[[int, int | None], object]) -> None:
+    if not isinstance(content, dict):
+        return
+    connection, exchange = content.get("connection"), content.get("exchange")
+    if isinstance(connection, int) and isinstance(exchange, int | None):
+        pick(connection, exchange)
+
+
+def pane(what: str) -> Any:
+    """A place for a picture in which an exchange is chosen, by a click or with the arrow keys."""
+    import ipywidgets as w
+
+    made = w.HTML(tooltip=f"{what}: click on an exchange, or go to it with the arrow keys")
+    made.add_class("lk-pane")
+    return made
 
 
 def row(*children: Any) -> Any:
