@@ -9,20 +9,19 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browsing import Notebook, Server, notebook_of
+from support.browsing import LABKIT, Lab, Notebook, Server, notebook_of
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PATIENCE = 30_000  # ms: a wait that takes longer is a failure
+PATIENCE = 90_000  # ms: a wait that takes longer is a failure, on a busy machine too
 SIZE = {"width": 1280, "height": 900}
 
 
@@ -46,19 +45,39 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`labkit lab` in an empty folder."""
     home = tmp_path_factory.mktemp("home")
     folder = home / "course"
-    run = "from labkit.cli import main; main()"
-    options = ["--no-browser", "--ServerApp.port=0", "--ServerApp.token=", "--allow-root"]
-    server = Server([sys.executable, "-c", run, "lab", str(folder), "--", *options], folder, home)
-    yield server
-    server.stop()
+    options = [
+        "--no-browser", "--ServerApp.port=0", "--ServerApp.token=", "--allow-root",
+        "--LabApp.expose_app_in_browser=True",
+    ]  # fmt: skip
+    serving = Server([*LABKIT, "lab", str(folder), "--", *options], folder, home)
+    yield serving
+    serving.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_lab(browser: Any, server: Server) -> Iterator[Lab]:
+    context = browser.new_context(viewport=SIZE)
+    context.set_default_timeout(PATIENCE)
+    yield Lab(context.new_page(), server)
+    context.close()
+
+
+@pytest.fixture
+def lab(shared_lab: Lab) -> Iterator[Lab]:
+    """JupyterLab with nothing opened, in its usual looks."""
+    yield shared_lab
+    shared_lab.tidy()
+    shared_lab.wear("Light")
+    shared_lab.page.set_viewport_size(SIZE)
 
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
+    """A page that knows nothing."""
     context = browser.new_context(viewport=SIZE)
     context.set_default_timeout(PATIENCE)
     yield context.new_page()
@@ -66,25 +85,16 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_notebook(
-    page: Any, lab: Server, request: pytest.FixtureRequest
-) -> Iterator[Callable[..., Notebook]]:
+def open_notebook(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
     """Open a notebook of these cells, or one of the course by its name."""
-    made: list[Notebook] = []
+    own = lab.folder / (re.sub(r"\W+", "-", request.node.name)[:60] + ".ipynb")
+    shutil.rmtree(lab.folder / ".labkit", ignore_errors=True)
 
     def opened(*cells: str, name: str = "") -> Notebook:
-        own = re.sub(r"\W+", "-", request.node.name)[:60] + ".ipynb"
-        path = lab.folder / (name or own)
+        path = lab.folder / name if name else own
         if cells:
             path.write_text(json.dumps(notebook_of(cells)), encoding="utf-8")
-            shutil.rmtree(lab.folder / ".labkit", ignore_errors=True)
-        made.append(Notebook(page, lab, path))
-        return made[-1]
+        return lab.open(path)
 
     yield opened
-    settings = lab.folder.parent / "config" / "lab" / "user-settings"
-    shutil.rmtree(settings, ignore_errors=True)  # a theme that was chosen
-    for notebook in made:
-        notebook.shut_down()
-        if notebook.path.name[0] == "t":  # of a test
-            notebook.path.unlink()
+    own.unlink(missing_ok=True)

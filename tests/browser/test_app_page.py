@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browsing import CONSOLE, WORLD, Server, notebook_of
+from support.browsing import CONSOLE, LABKIT, WORLD, Server, notebook_of
 
 
 def _free_port() -> int:
@@ -23,10 +22,9 @@ def test_voila_serves_a_notebook_whose_widgets_work(browser: Any, page: Any, tmp
     pytest.importorskip("voila", reason="the extra `app` is not installed")
     mine = tmp_path / "mine.ipynb"
     mine.write_text(json.dumps(notebook_of((WORLD, CONSOLE))), encoding="utf-8")
-    run = "from labkit.cli import main; main()"
     options = ["--app", str(mine), "--no-browser", f"--port={_free_port()}"]
     course = tmp_path / "course"
-    server = Server([sys.executable, "-c", run, "lab", str(course), *options], course, tmp_path)
+    server = Server([*LABKIT, "lab", str(course), *options], course, tmp_path)
     try:
         troubles: list[str] = []
         page.on("pageerror", lambda error: troubles.append(str(error)))

@@ -28,7 +28,7 @@ def test_every_notebook_runs_without_a_complaint(name: str, open_notebook: Calla
 def test_an_exercise_from_wrong_to_right(open_notebook: Callable[..., Any]) -> None:
     notebook = open_notebook(TRAVELLED, CARD)
     notebook.run_all()
-    page = notebook.page
+    page = notebook.panel
     answer = page.get_by_label("Answer")
     check = page.get_by_role("button", name="Check", exact=True)
     for typed, words in (("[0, 1, 2, 3]", "not yet"), ("[0, 3, 4, 5]", "")):

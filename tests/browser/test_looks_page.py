@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.browsing import EXPLORER, WIDGETS, WORLD, dark, use
+from support.browsing import EXPLORER, WIDGETS, WORLD, Lab, use
 
 GRAVE = ("serious", "critical")
 HOSTILE = """
@@ -51,13 +51,14 @@ explorer.select(0)
 """
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
 @pytest.mark.parametrize("name", WIDGETS)
-def test_no_grave_obstacle_to_anybody(name: str, theme: str, open_notebook: Callable[..., Any]) -> None:
+def test_no_grave_obstacle_to_anybody(
+    name: str, theme: str, lab: Lab, open_notebook: Callable[..., Any]
+) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core is not installed")
     notebook = open_notebook(*WIDGETS[name])
-    if theme == "dark":
-        dark(notebook.page)
+    lab.wear(theme)
     use(notebook, name)
     found = axe.Axe().run(notebook.page, context=".lk-panel").response["violations"]
     grave = [
@@ -70,9 +71,9 @@ def test_no_grave_obstacle_to_anybody(name: str, theme: str, open_notebook: Call
 
 @pytest.mark.parametrize("name", WIDGETS)
 def test_at_twice_the_size_nothing_is_out_of_reach(
-    name: str, open_notebook: Callable[..., Any], page: Any
+    name: str, lab: Lab, open_notebook: Callable[..., Any]
 ) -> None:
-    page.set_viewport_size({"width": 640, "height": 450})  # what 1280 by 900 is at 200 %
+    lab.page.set_viewport_size({"width": 640, "height": 450})  # what 1280 by 900 is at 200 %
     notebook = open_notebook(*WIDGETS[name])
     use(notebook, name)
     cut_off = notebook.panel.evaluate(

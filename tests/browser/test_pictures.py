@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browsing import WIDGETS, dark, use
+from support.browsing import WIDGETS, Lab, use
 
 FOLDER = os.environ.get("LABKIT_PICTURES")
 NOTEBOOKS = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
@@ -17,7 +17,7 @@ TALL = {"width": 1180, "height": 3200}
 pytestmark = pytest.mark.skipif(not FOLDER, reason="pictures are made by `make screenshots`")
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(params=["Light", "Dark"])
 def theme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -25,25 +25,24 @@ def theme(request: pytest.FixtureRequest) -> str:
 def keep(shown: Any, name: str, theme: str) -> None:
     assert FOLDER
     Path(FOLDER).mkdir(parents=True, exist_ok=True)
-    shown.screenshot(path=Path(FOLDER) / f"{name}-{theme}.png")
+    shown.screenshot(path=Path(FOLDER) / f"{name}-{theme.lower()}.png")
 
 
 @pytest.mark.parametrize("name", WIDGETS)
-def test_widgets(name: str, theme: str, page: Any, open_notebook: Callable[..., Any]) -> None:
-    page.set_viewport_size(TALL)
+def test_widgets(name: str, theme: str, lab: Lab, open_notebook: Callable[..., Any]) -> None:
+    lab.page.set_viewport_size(TALL)
+    lab.wear(theme)
     notebook = open_notebook(*WIDGETS[name])
-    if theme == "dark":
-        dark(page)
     use(notebook, name)
     keep(notebook.panel, name, theme)
 
 
 @pytest.mark.parametrize("name", [*NOTEBOOKS, "index.ipynb"])
-def test_notebooks(name: str, theme: str, page: Any, open_notebook: Callable[..., Any]) -> None:
+def test_notebooks(name: str, theme: str, lab: Lab, open_notebook: Callable[..., Any]) -> None:
+    page = lab.page
     page.set_viewport_size({**TALL, "height": TALL["height"] if name[0] != "i" else 700})
+    lab.wear(theme)
     notebook = open_notebook(name=name)
-    if theme == "dark":
-        dark(page)
     if name[0] != "i":
         notebook.run_all()
         page.locator(".jp-WindowedPanel-outer").evaluate("panel => { panel.scrollTop = 0; }")

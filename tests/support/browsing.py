@@ -7,9 +7,11 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+LABKIT = [sys.executable, "-c", "from labkit.cli import main; main()"]
 WORLD = """\
 from labkit import World
 world = World(seed=0)
@@ -69,66 +71,81 @@ class Server:
         self.log.close()
 
 
-class Notebook:
-    """One notebook, open in JupyterLab."""
+class Lab:
+    """JupyterLab in a page that stays: to load it anew for each notebook takes longer than most tests."""
 
-    def __init__(self, page: Any, server: Server, path: Path) -> None:
-        self.page, self.server, self.path = page, server, path
+    def __init__(self, page: Any, server: Server) -> None:
+        self.page, self.folder, self._base = page, server.folder, server.base
         self.troubles: list[str] = []
         page.on("console", lambda said: self._note(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self._note(str(error)))
-        page.goto(f"{server.base}/lab/tree/{path.name}?reset")
-        page.locator(".jp-Notebook").wait_for()
-        self._idle()
+        self.load()
 
-    def _idle(self) -> None:
-        """Wait until the kernel is there and has nothing to do."""
-        self.page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for()
+    def load(self) -> None:
+        self.page.goto(f"{self._base}/lab?reset")
+        self.page.locator("#jp-main-statusbar").wait_for()
+        self.page.evaluate("jupyterapp.restored.then(() => null)")
 
     def _note(self, words: str) -> None:
         if "favicon" not in words:
             self.troubles.append(words)
 
-    def menu(self, *names: str) -> None:
-        """Choose from the menu bar."""
-        bar, *items = names
-        self.page.get_by_role("menuitem", name=bar, exact=True).click()
-        for item in items:
-            self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{item}$")).last.click()
+    def command(self, name: str, **arguments: Any) -> None:
+        """What a menu or a key would call, to its end."""
+        run = "([name, given]) => jupyterapp.commands.execute(name, given).then(() => null)"
+        self.page.evaluate(run, [name, arguments])
+
+    def open(self, path: Path) -> Notebook:
+        """Open a notebook, and wait for its kernel."""
+        self.troubles.clear()
+        self.command("docmanager:open", path=path.name)
+        self.page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.ready")
+        self.page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for()
+        return Notebook(self, path)
+
+    def wear(self, theme: str) -> None:
+        """One of JupyterLab's own themes: Light or Dark."""
+        self.command("apputils:change-theme", theme=f"JupyterLab {theme}")
+        is_light = str(theme == "Light").lower()
+        self.page.locator(f"body[data-jp-theme-light={is_light}]").wait_for(state="attached")
+
+    def tidy(self) -> None:
+        """End the kernels, so that the next test does not share a machine with them, and close all."""
+        try:
+            self.page.evaluate(
+                """async () => {
+                    await jupyterapp.serviceManager.sessions.shutdownAll();
+                    for (const opened of [...jupyterapp.shell.widgets("main")]) {
+                        if (!opened.context) continue;
+                        opened.context.model.dirty = false; // nothing is asked
+                        opened.close();
+                    }
+                }"""
+            )
+            self.page.locator(".jp-NotebookPanel").wait_for(state="detached")
+        except Exception:  # whatever a test that failed has left behind
+            self.load()
+
+
+class Notebook:
+    """One notebook, open in JupyterLab."""
+
+    def __init__(self, lab: Lab, path: Path) -> None:
+        self.lab, self.page, self.path, self.troubles = lab, lab.page, path, lab.troubles
 
     def run_all(self) -> None:
         """Run every cell and wait until the kernel has nothing left to do."""
-        self.menu("Run", "Run All Cells")
-        count = self.page.locator(".jp-CodeCell").count()
-        assert count
-        self.page.wait_for_function(
-            """() => {
-                const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
-                return prompts.length && prompts.every(p => /\\[\\d+\\]/.test(p.textContent));
-            }"""
-        )
+        self.lab.command("notebook:run-all-cells")
 
     def restart(self) -> None:
         """A kernel that knows nothing, and no outputs."""
-        self.menu("Kernel", "Restart Kernel and Clear Outputs of All Cells…")
-        self.page.locator(".jp-Dialog .jp-mod-accept").click()
-        self.page.locator(".jp-CodeCell .jp-InputPrompt", has_text="[ ]").first.wait_for()
-        self._idle()
-
-    def shut_down(self) -> None:
-        """End the kernel, so that the next test does not share a machine with it."""
-        base = self.server.base
-        cookies = {each["name"]: each["value"] for each in self.page.context.cookies()}
-        headers = {"X-XSRFToken": cookies.get("_xsrf", ""), "Referer": base}
-        for session in self.page.request.get(f"{base}/api/sessions").json():
-            self.page.request.delete(f"{base}/api/sessions/{session['id']}", headers=headers)
+        self.page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.restartKernel()")
+        self.lab.command("notebook:clear-all-cell-outputs")
+        self.page.locator(".lk-panel").wait_for(state="detached")
 
     def saved(self) -> dict[str, Any]:
         """The notebook as JupyterLab writes it."""
-        with self.page.expect_response(
-            lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url
-        ):
-            self.page.keyboard.press("Control+s")
+        self.lab.command("docmanager:save")
         content: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
         return content
 
@@ -138,44 +155,35 @@ class Notebook:
         return self.page.locator(".lk-panel").last
 
 
-def dark(page: Any) -> None:
-    """JupyterLab's own dark theme, from its menu."""
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.locator(".lm-Menu-itemLabel", has_text="Theme").first.click()
-    page.locator(".lm-Menu-itemLabel", has_text="JupyterLab Dark").first.click()
-    page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
-    page.locator("#jupyterlab-splash").wait_for(state="detached")
-
-
 def use(notebook: Any, name: str) -> None:
     """Bring a widget into the state in which it shows most."""
-    page = notebook.page
     notebook.run_all()
-    notebook.panel.wait_for()
+    panel = notebook.panel
+    panel.wait_for()
     if name == "console":
-        line = page.get_by_label("alice-pc.example.com types")
+        line = panel.get_by_label("alice-pc.example.com types")
         for text in ("EHLO me", "RCPT TO:<bob@example.org>", "MAIL FROM:<alice@example.com>"):
             line.fill(text)
             line.press("Enter")
-        page.locator(".lk-rows td", has_text="MAIL FROM").wait_for()
+        panel.locator(".lk-status", has_text="2.1.0").wait_for()
     elif name == "explorer":
-        page.get_by_role("button", name="Last").click()
+        panel.get_by_role("button", name="Last").click()
         for _ in range(2):
-            page.get_by_role("button", name="Previous").click()
-        page.get_by_text("26 of 28 shown").wait_for()
+            panel.get_by_role("button", name="Previous").click()
+        panel.get_by_text("26 of 28 shown").wait_for()
     elif name == "player":
         for step in range(2, 9):
-            page.get_by_role("button", name="Forward").click()
-            page.get_by_text(f"Moment {step} of").first.wait_for()
+            panel.get_by_role("button", name="Forward").click()
+            panel.get_by_text(f"Moment {step} of").first.wait_for()
     elif name == "faults":
-        page.get_by_label("cut-before-final-reply").check()
-        page.get_by_role("button", name="Send a letter").click()
-        page.get_by_text("delivered 2 times").wait_for()
+        panel.get_by_label("cut-before-final-reply").check()
+        panel.get_by_role("button", name="Send a letter").click()
+        panel.get_by_text("delivered 2 times").wait_for()
     else:
-        page.get_by_label("Answer").fill("[0, 1, 2]")
-        page.get_by_label("Answer").press("Tab")
-        page.get_by_role("button", name="Check", exact=True).click()
-        page.get_by_text("not yet").first.wait_for()
+        panel.get_by_label("Answer").fill("[0, 1, 2]")
+        panel.get_by_label("Answer").press("Tab")
+        panel.get_by_role("button", name="Check", exact=True).click()
+        panel.get_by_text("not yet").first.wait_for()
 
 
 def notebook_of(cells: tuple[str, ...]) -> dict[str, Any]:
