@@ -3,7 +3,8 @@
 capture.py is the `Capture`; read.py makes one from a file or follows a tap.  schema.py says what every
 column is; table.py holds plain columns, dtypes.py and frame.py make them pandas'.
 exchanges.py, mail.py and wire.py fill the tables from what the dissector found (dissected.py,
-carried.py); masking.py hides secrets.  show.py, story.py and summary.py print.
+carried.py); masking.py hides secrets.  show.py, story.py and summary.py print.  analysis.py and
+anomalies.py are what analysts ask, accessor.py makes it `frame.mail`.
 """
 
 from labkit.tables.capture import Capture

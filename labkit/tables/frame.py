@@ -24,6 +24,8 @@ def mail_frame(frame: pd.DataFrame) -> pd.DataFrame:
 def _class() -> Any:
     import pandas as pd
 
+    from labkit.tables import accessor
+
     class EveryFrame(type):
         """`pandas.testing.assert_frame_equal` compares types; only the printing differs."""
 
@@ -49,6 +51,7 @@ def _class() -> Any:
             return shown
 
     MailFrame.__module__, MailFrame.__qualname__ = __name__, "MailFrame"
+    accessor.register()
     return MailFrame
 
 

@@ -7,6 +7,7 @@
     journey.py       the devices and the message's way; moments.py, the same moment by moment
     waiting.py       where each letter waited, and how long
     summary.py       a capture in figures; plots.py is matplotlib in the lab's style
+    analysis_plots.py  latencies and the time line of any exchanges, as plots
     report.py        a capture as one page
     terminal.py      what the command line tells
     panels/          all ipywidgets, thin shells around the others
