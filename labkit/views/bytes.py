@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
+from labkit.tables.dissected import not_collecting
 from labkit.views.bytes_draw import CARET, html, write
 from labkit.views.meddled import SIGN, Mark, meddled
 from labkit.views.picture import Picture
@@ -85,17 +86,17 @@ def annotate(
         wanted = {exchange} if isinstance(exchange, int) else set(exchange)
         lines, flaws = ([row for row in rows if row["exchange"] in wanted] for rows in (lines, flaws))
         marks = [mark for mark in marks if mark.exchange in wanted]
-    notes = _notes(lines, flaws, marks)
-    marked = _marked(lines, {row["exchange"]: row for row in exchanges}, notes)
-    shown = list(islice(_folded(marked), limit))
-    rest = len(lines) - sum(line.lines for line in shown)
-    wire = Wire(
-        shown,
-        f"The octets of connection {connection}, {plural(len(lines), 'line')}, each part named.",
-        f"{plural(rest, 'more line')} not shown" if rest > 0 else "",
-        selected,
-    )
-    return Picture(write(wire, hex), wire.alt, html=html(wire, hex), parts=("bytes",))
+    with not_collecting():
+        marked = _marked(lines, {row["exchange"]: row for row in exchanges}, _notes(lines, flaws, marks))
+        shown = list(islice(_folded(marked), limit))
+        rest = len(lines) - sum(line.lines for line in shown)
+        wire = Wire(
+            shown,
+            f"The octets of connection {connection}, {plural(len(lines), 'line')}, each part named.",
+            f"{plural(rest, 'more line')} not shown" if rest > 0 else "",
+            selected,
+        )
+        return Picture(write(wire, hex), wire.alt, html=html(wire, hex), parts=("bytes",))
 
 
 def _marked(

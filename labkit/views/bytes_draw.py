@@ -22,6 +22,7 @@ _ENDS = {
     octets: el("span", name, class_="lk-b-ending" if octets == b"\r\n" else "lk-b-ending lk-odd")
     for octets, name in ENDINGS.items()
 }
+_BODY = Markup("<!-- rows -->")  # text cannot hold it: it would be escaped
 _FIRST = " lk-first"  # the class of the row that begins an exchange
 
 
@@ -39,17 +40,19 @@ def html(wire: Wire, hex: bool) -> Markup:
     heads = ("exchange", "offset", "from", *(("in hexadecimal", "as text") if hex else ("octets",)))
     head = el("tr", *(el("th", word, scope="col") for word in heads))
     rows = _hex_rows if hex else _rows
-    body = Markup("".join(row for line in wire.lines for row in rows(line, _whose(wire, line))))
     used = _kinds(wire)
     names = [Markup(f"{_marked(kind, kind)} ") for kind in LETTERS if kind in used]
     sign = el("span", "0d 0a", class_="lk-eol") if hex else el("span", "CRLF", class_="lk-b-ending")
-    table = el("table", el("thead", head), el("tbody", body), aria_label=wire.alt)
-    return el(
+    table = el("table", el("thead", head), el("tbody", _BODY), aria_label=wire.alt)
+    frame = el(
         "div",
         el("div", table, class_="lk-wire"),
         el("p", wire.note, class_="lk-legend") if wire.note else None,
         el("p", "Marks: ", *names, sign, " ends a line", class_="lk-legend"),
     )
+    before, _, behind = frame.partition(_BODY)
+    body = [row for line in wire.lines for row in rows(line, _whose(wire, line))]
+    return Markup("".join([before, *body, behind]))  # once: every element around them would copy them
 
 
 def _kinds(wire: Wire) -> set[str]:

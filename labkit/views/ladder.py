@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from labkit.tables.dissected import not_collecting
 from labkit.views.ends import SIDES, Device, devices_of, ends_of
 from labkit.views.ladder_draw import draw
 from labkit.views.ladder_steps import Step, steps_of
@@ -86,10 +87,11 @@ def ladder(
         source, "exchanges", "connections", "lookups", "flaws", connections=wanted
     )
     ends = ends_of(known if connections is None else to_rows(connections, wanted), lookups)
-    model = _model(exchanges, ends, flaws, title, limit, meddled(source, wanted))
-    model = replace(model, to_scale=scale == "time", selected=selected)
-    alt = _alt(model, exchanges)
-    return Picture(text=write(model), alt=alt, svg=draw(model, alt), parts=("svg", "ladder"))
+    with not_collecting():
+        model = _model(exchanges, ends, flaws, title, limit, meddled(source, wanted))
+        model = replace(model, to_scale=scale == "time", selected=selected)
+        alt = _alt(model, exchanges)
+        return Picture(text=write(model), alt=alt, svg=draw(model, alt), parts=("svg", "ladder"))
 
 
 def _model(
@@ -103,7 +105,7 @@ def _model(
     shown = exchanges[:limit]
     numbers = list(dict.fromkeys(row["connection"] for row in shown))
     if len(shown) == len(exchanges):
-        numbers += [number for number, end in ends.items() if number not in numbers and _in_vain(end)]
+        numbers += [number for number, end in ends.items() if _in_vain(end) and number not in numbers]
     lifelines, places = _lifelines(numbers, ends)
     mine = {number: ends.get(number, {}) for number in numbers}
     steps = _with_pauses(steps_of(shown, mine, places, flaws, *faults))

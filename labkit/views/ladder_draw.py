@@ -30,6 +30,7 @@ _CLASSES = {
     "closed": "lk-warn-ink",
     "unanswered": "lk-bad-ink",
 }
+_BODY = Markup("<!-- steps -->")  # text cannot hold it: it would be escaped
 _DASHES = {
     "permanent": " lk-dashed",
     "temporary": " lk-dashed",
@@ -44,15 +45,14 @@ def draw(model: Ladder, alt: str) -> Markup:
     xs = [_GUTTER + 80 + gap * place for place in range(max(len(model.lifelines), 1))]
     where = plan(model)
     width, height = xs[-1] + 80 + _MARGIN, round(_HEAD + where.height + _MARGIN)
-    return el(
+    frame = el(
         "svg",
         el("title", model.title),
         el("desc", alt),
         sheet("svg", "ladder"),
         *_shades(model, where, xs),
         _lives(model, xs, height),
-        *(_wait(model, wait, where, xs) for wait in model.waits),
-        *_body(model, where, xs, width),
+        _BODY,
         *(_break(y, passed, width) for y, passed in where.breaks),
         _ruler(where) if where.per_second else None,
         *(_head(line.name, line.role, x) for line, x in zip(model.lifelines, xs, strict=False)),
@@ -62,6 +62,9 @@ def draw(model: Ladder, alt: str) -> Markup:
         style=f"min-width:{width * 4 // 5}px;max-width:{width}px",
         role="img",
     )
+    before, _, behind = frame.partition(_BODY)
+    body = [*(_wait(model, wait, where, xs) for wait in model.waits), *_body(model, where, xs, width)]
+    return Markup("".join([before, *body, behind]))  # once: the element around them would copy them
 
 
 def _lives(model: Ladder, xs: list[int], height: int) -> Markup:

@@ -7,6 +7,7 @@ as it is.  So forgetting to escape is not possible, and hostile mail stays text.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from html import escape
 from textwrap import dedent
 
@@ -25,7 +26,7 @@ class Markup(str):
 def el(name: str, *children: str | None, **attributes: str | float | bool | None) -> Markup:
     """An element; `class_` writes class, other underscores hyphens; None and False are left out."""
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
+        f' {_name(key)}="{_value(value)}"'
         for key, value in attributes.items()
         if value is not None and value is not False
     )
@@ -71,9 +72,14 @@ def _codes(words: str) -> Markup:
     return join(el("code", piece) if position % 2 else piece for position, piece in enumerate(pieces))
 
 
+@cache
+def _name(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
+
+
 def _value(value: str | float | bool) -> str:
     if value is True:
         return ""
     if isinstance(value, float):
         return f"{value:.2f}".rstrip("0").rstrip(".")
-    return text(str(value))
+    return text(value) if isinstance(value, str) else str(value)
