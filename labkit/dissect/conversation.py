@@ -8,13 +8,14 @@ then looked up (`Half.order`).
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from enum import Enum
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from labkit.dissect import tls
 from labkit.dissect.flaws import Found
-from labkit.dissect.half import Half, tidy
+from labkit.dissect.half import MORE, Half
 from labkit.dissect.row import Reply, Row, Rows, Span
 from labkit.grammar.framing import CRLF
 from labkit.net.tap import Side
@@ -26,14 +27,25 @@ _WORD = re.compile(rb"[!-~]{1,40}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}\r?\n")
 
 
+class Place(NamedTuple):
+    """A state: its name, the verbs that may come there, and where verb and status lead."""
+
+    name: str
+    legal: frozenset[str]
+    steps: Mapping[tuple[str, Any], Enum]
+
+
 class Rules:
     """A state machine as a dissection asks it; made once for a protocol."""
 
     def __init__(self, machine: Machine[Any]) -> None:
         self.start: Enum = machine.start
-        self.legal = {state: frozenset(machine.legal(state)) for state in machine.table}
-        self.known = frozenset[str]().union(*self.legal.values())
-        self.steps = machine.table
+        legal = {state: frozenset(machine.legal(state)) for state in machine.table}
+        self.known = frozenset[str]().union(*legal.values())
+        self.states: dict[Enum, Place] = {
+            state: Place(str(state.value), legal.get(state, frozenset()), machine.table.get(state, {}))
+            for state in type(machine.start)
+        }
 
 
 class Progress:
@@ -46,9 +58,8 @@ class Progress:
 
     def enter(self, state: Enum) -> None:
         """The conversation is in this state now."""
-        self.state, self.name = state, str(state.value)
-        self._legal = self._rules.legal.get(state, frozenset())
-        self._steps = self._rules.steps.get(state, {})
+        self.state = state
+        self.name, self._legal, self._steps = self._rules.states[state]
 
     def judge(self, verb: str) -> str | None:
         """The name of the flaw of sending `verb` now, or None."""
@@ -102,15 +113,29 @@ class Conversation:
         """The reply that begins at `at` of the server's stream; None: not all here yet."""
         raise NotImplementedError
 
+    def line(self) -> int:
+        """The end of the client's next line, `self.at` if there is none, MORE or TLS_BEGINS."""
+        client = self.client
+        if client.tls_at == self.at and not self.encrypted:
+            return TLS_BEGINS
+        end = client.line(self.at)
+        return self._behind_gap(end) if client.gaps and end >= 0 else end
+
+    def reply(self) -> Reply | None:
+        """The next reply where nothing is odd, so that it is the one to the command before."""
+        if self.server.gaps or self.client.gaps or self.client.timely:
+            return None
+        reply = self.cut_reply(self.reply_at)
+        if reply is None or reply.status is None or reply.status == b"421":
+            return None
+        self.reply_at = reply.end
+        return reply
+
     def next_line(self) -> Generator[None, None, int]:
         """Waits for the client's next line: its end, `self.at` if there is none, or TLS_BEGINS."""
-        while True:
-            if self.client.tls_at == self.at and not self.encrypted:
-                return TLS_BEGINS
-            end = self.client.line(self.at)
-            if end >= 0:
-                return self._behind_gap(end) if self.client.gaps else end
+        while (end := self.line()) == MORE:
             yield None
+        return end
 
     def next_reply(self, command: int, end: int) -> Generator[Row | None, None, Reply]:
         """Waits for the reply to the command at `command`; yields what came unasked before it."""
@@ -208,10 +233,9 @@ class Conversation:
     def line_flaws(self, side: Side, start: int, end: int, limit: int) -> tuple[Found, ...]:
         """What is wrong with the octets of one line."""
         half = self.client if side == "client" else self.server
-        line = half.data[start:end]
-        if not half.gaps and tidy(line, limit):
+        if half.tidy(start, end, limit):
             return ()
-        return tuple(_line_flaws(half, side, start, bytes(line), limit))
+        return tuple(_line_flaws(half, side, start, bytes(half.data[start:end]), limit))
 
     # Where octets are missing.
 
@@ -258,9 +282,14 @@ def split(line: bytes) -> tuple[str, bytes | None]:
     """A command's first word in upper case, and the rest; ("", line) if that is no word."""
     command = line[:-2] if line.endswith(CRLF) else line.rstrip(b"\r\n")
     word, space, rest = command.partition(b" ")
-    if _WORD.fullmatch(word) is None:
-        return "", command or None
-    return word.decode("ascii").upper(), rest if space else None
+    verb = verb_of(word)
+    return (verb, rest if space else None) if verb else ("", command or None)
+
+
+@lru_cache(maxsize=1024)
+def verb_of(word: bytes) -> str:
+    """A command's word in upper case; empty if it is none."""
+    return word.decode("ascii").upper() if _WORD.fullmatch(word) else ""
 
 
 def _line_flaws(half: Half, side: Side, start: int, line: bytes, limit: int) -> Generator[Found, None, None]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from labkit.grammar.framing import CRLF, block_end, line_end
 
 MORE = -1
+MANY = 2048  # octets that numpy looks at quicker than bytes.count does
 
 
 @dataclass(slots=True)
@@ -43,6 +44,8 @@ class Half:
     lax: bool = False
     heeded: bool = False
     timely: bool = False
+    _judged: bytes | bytearray | None = None  # the octets that were looked at as a whole,
+    _clean: bool = False  # ... and whether nothing is wrong with any of their lines
     _asked: tuple[str, int] = ("", -1)  # the frame that was not all here,
     _searched: int = 0  # ... and how many octets have been searched for its end
 
@@ -54,6 +57,15 @@ class Half:
         if end > 0 and self.tls_at is None:
             return end
         return self._within("line", at, end)
+
+    def tidy(self, start: int, end: int, limit: int) -> bool:
+        """Whether nothing is wrong with the line from `start` to `end`; nor with a gap in it."""
+        if self._judged is not self.data and self.ended:
+            self._judged = self.data
+            self._clean = not self.gaps and self.tls_at is None and tidy_throughout(self.data)
+        if self._clean:
+            return end - start <= limit
+        return not self.gaps and tidy(self.data[start:end], limit)
 
     def block(self, at: int) -> int:
         """Index just behind the final dot of the block that begins at `at`."""
@@ -93,6 +105,28 @@ class Half:
 
 
 _LAX_BLOCK_END = re.compile(rb"\n\.\r?\n")
+
+
+def tidy_throughout(data: bytes | bytearray) -> bool:
+    """Whether all lines are ASCII and end with CRLF, with no other CR or LF among them."""
+    if not data.isascii() or not data.endswith(CRLF):
+        return False
+    if len(data) < MANY:
+        return data.count(b"\n") == data.count(b"\r") == data.count(CRLF)
+    import numpy as np
+
+    octets = np.frombuffer(data, np.uint8)
+    ends, returns = octets == 0x0A, octets == 0x0D
+    return not ends[0] and bool((ends[1:] == returns[:-1]).all())
+
+
+def count_lines(data: bytes | bytearray, start: int, end: int) -> int:
+    """How many octets from `start` to `end` are LF."""
+    if end - start < MANY:
+        return data.count(b"\n", start, end)
+    import numpy as np
+
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8, end - start, start) == 0x0A))
 
 
 def tidy(line: bytes | bytearray, limit: int) -> bool:

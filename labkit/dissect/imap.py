@@ -12,9 +12,9 @@ import re
 from collections import deque
 from collections.abc import Generator
 
-from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules
+from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules, verb_of
 from labkit.dissect.flaws import Found
-from labkit.dissect.half import Half, tidy
+from labkit.dissect.half import MORE, Half
 from labkit.dissect.row import FLAWS, Reply, Row, Rows, Span
 from labkit.grammar.framing import literal_size
 from labkit.grammar.imap_frames import response_ends_in_text
@@ -30,8 +30,8 @@ EXTENSIONS = frozenset(  # commands whose place the table of states does not kno
 ) | {"UID REPLACE", "UID SORT", "UID THREAD"}
 
 _TAG = re.compile(rb"[!#-'),-Z^-z|}\[\]~]{1,100}")  # any ASTRING-CHAR but "+"
-_VERB = re.compile(rb"[!-~]{1,40}")
 _STATUS = re.compile(rb"[^ ]{1,100} (OK|NO|BAD|BYE|PREAUTH)(?: |(?=[\r\n])|\Z)", re.IGNORECASE)
+_UNTAGGED_DATA = re.compile(rb"\* [0-9]+ ")
 _CODE = re.compile(rb"\[((?:[^\]\"]|\"(?:[^\"\\]|\\.)*\")*)\] ?")
 # astring = 1*ASTRING-CHAR / quoted / literal
 _ASTRING = re.compile(rb"\"((?:[^\"\\]|\\.)*)\"?|[^ \r\n(]+")
@@ -67,7 +67,8 @@ class Imap(Conversation):
         yield from self._greeting()
         client, progress = self.client, self.progress
         while True:
-            end = yield from self.next_line()
+            while (end := self.line()) == MORE:
+                yield None
             if end == self.at:
                 break
             if end == TLS_BEGINS:
@@ -114,7 +115,7 @@ class Imap(Conversation):
         self.number += 1
         if tag is None:
             row.flaws = (Found("bad-tag", "client", at),)
-        if client.gaps or not tidy(line, LINE_LIMIT):
+        if not client.tidy(at, end, LINE_LIMIT):
             row.flaws += self.line_flaws("client", at, end, LINE_LIMIT)
         shown, rest = [argument], line
         refused = None
@@ -207,10 +208,10 @@ class Imap(Conversation):
 
     def cut_reply(self, at: int) -> Reply | None:
         """One response, for the greeting."""
-        end = self._response(at)
-        if end is None:
+        found = self._response(at)
+        if found is None:
             return None
-        line = bytes(self.server.data[at : self.server.line(at)])
+        end, line = found
         status, code, text = _status(line)
         return Reply(
             at, end, status, text, 1, None, code, 1, self._response_flaws(line, at, end) if end > at else ()
@@ -221,33 +222,36 @@ class Imap(Conversation):
         early = self._early.get(tag or b"")
         if early:
             return early.popleft()
-        server = self.server
+        server, block = self.server, self._block
         while True:
             at = self.reply_at
-            while (end := self._response(at)) is None:
+            while (found := self._response(at)) is None:
                 yield None
+            end, line = found
             if end == at:
-                return self._block.cut(at, self._parting())
+                return block.cut(at, self._parting())
             self.reply_at = end
-            line = bytes(server.data[at : server.line(at)])
-            self._block.lines += 1
-            if server.gaps or not tidy(line, LINE_LIMIT):
-                self._block.note(*self._response_flaws(line, at, end))
+            block.lines += 1
+            if not server.tidy(at, at + len(line), LINE_LIMIT):
+                block.note(*self._response_flaws(line, at, end))
+            if _UNTAGGED_DATA.match(line):
+                block.untagged += 1
+                continue
             if line[:1] == b"+":
                 if plus:
-                    return self._block.snapshot(end, (b"+", None, line[1:].strip()))
+                    return block.snapshot(end, (b"+", None, line[1:].strip()))
                 continue
             status = _status(line)
             if line[:2] == b"* ":
-                self._block.untagged += 1
+                block.untagged += 1
                 if status[0] == b"BYE":
                     self._bye = status
                 if tag is not None or status[0] != b"BAD":
                     continue
             elif status[0] is None:
-                self._block.note(Found("bad-reply", "server", at))
+                block.note(Found("bad-reply", "server", at))
                 continue
-            reply, self._bye = self._block.cut(end, status), _NO_STATUS
+            reply, self._bye = block.cut(end, status), _NO_STATUS
             replied = line.partition(b" ")[0]
             if replied == (tag or b"*"):
                 return reply
@@ -258,20 +262,21 @@ class Imap(Conversation):
         status, self._bye = self._bye, _NO_STATUS
         return status
 
-    def _response(self, at: int) -> int | None:
-        """Index just behind the response at `at`, with its literals; None: not all here yet."""
+    def _response(self, at: int) -> tuple[int, bytes] | None:
+        """Index behind the response at `at` with its literals, and its first line; None: not all here."""
         server = self.server
         end = server.line(at)
         if end < 0:
             return None
-        if server.data[end - 3 : end] != b"}\r\n" or response_ends_in_text(bytes(server.data[at:end])):
-            return end
+        line = bytes(server.data[at:end])
+        if not line.endswith(b"}\r\n") or response_ends_in_text(line):
+            return end, line
         start = at
         while (literal := literal_size(bytes(server.data[max(start, end - 40) : end]))) is not None:
             start = server.octets(end, literal[0])
             if start < 0 or (end := server.line(start)) < 0:
                 return None
-        return end
+        return end, line
 
     def _response_flaws(self, line: bytes, at: int, end: int) -> tuple[Found, ...]:
         flaws = self.line_flaws("server", at, at + len(line), LINE_LIMIT)
@@ -336,14 +341,14 @@ def _split(line: bytes) -> tuple[bytes | None, str, bytes]:
     if _TAG.fullmatch(tag) is None:
         return None, "", line.rstrip(b"\r\n")
     word, _, argument = rest.partition(b" ")
-    if _VERB.fullmatch(word) is None:
+    verb = verb_of(word)
+    if not verb:
         return tag, "", rest
-    verb = word.upper()
-    if verb == b"UID":
+    if verb == "UID":
         word, _, rest = argument.partition(b" ")
-        if _VERB.fullmatch(word) is not None:
-            verb, argument = verb + b" " + word.upper(), rest
-    return tag, verb.decode("ascii"), argument
+        if verb_of(word):
+            verb, argument = f"UID {verb_of(word)}", rest
+    return tag, verb, argument
 
 
 def _status(line: bytes) -> Status:

@@ -11,7 +11,7 @@ import re
 
 from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules, split
 from labkit.dissect.flaws import Found
-from labkit.dissect.half import MORE, Half, tidy
+from labkit.dissect.half import MORE, Half, count_lines
 from labkit.dissect.row import Reply, Row, Rows, Span
 from labkit.grammar.framing import CRLF
 from labkit.states.pop3 import MACHINE
@@ -55,7 +55,8 @@ class Pop3(Conversation):
         client, server, progress = self.client, self.server, self.progress
         in_login = False
         while True:
-            end = yield from self.next_line()
+            while (end := self.line()) == MORE:
+                yield None
             if end == self.at:
                 break
             if end == TLS_BEGINS:
@@ -73,10 +74,9 @@ class Pop3(Conversation):
             row = Row(self.number, self.state, verb, argument, at, end, secrets=_secrets(verb, line, at))
             self.number += 1
             limit = RESPONSE_LIMIT if verb in ("AUTH", "(response)") else COMMAND_LIMIT
-            if client.gaps or not tidy(line, limit):
-                row.flaws = self.line_flaws("client", at, end, limit)
+            row.flaws = self.line_flaws("client", at, end, limit)
             self._verb, self._argument = verb, argument
-            reply = yield from self.next_reply(at, end)
+            reply = self.reply() or (yield from self.next_reply(at, end))
             flaw = progress.judge(ALIASES.get(verb, verb))
             if flaw is not None and not (flaw == "unknown-command" and verb in EXTENSIONS):
                 row.flaws = (Found(flaw, "client", at), *row.flaws)
@@ -95,7 +95,8 @@ class Pop3(Conversation):
     def cut_reply(self, at: int) -> Reply | None:
         """A status line and, if the command asks for them, the lines behind it."""
         server = self.server
-        start, flaws = at, tuple[Found, ...]()
+        start = at
+        flaws: tuple[Found, ...] = ()
         pattern = _STATUS_IN_LOGIN if self._verb in ("AUTH", "(response)") else _STATUS
         while True:
             end = server.line(at)
@@ -109,7 +110,7 @@ class Pop3(Conversation):
             at = end
         if found is None:
             return Reply(start, at, None, flaws=flaws)
-        if server.gaps or not tidy(line, REPLY_LIMIT):
+        if not server.tidy(at, end, REPLY_LIMIT):
             flaws += self.line_flaws("server", at, end, REPLY_LIMIT)
         text = line[found.end() : -2] if line.endswith(CRLF) else line[found.end() :].rstrip(b"\r\n")
         code = _CODE.match(text)
@@ -120,9 +121,8 @@ class Pop3(Conversation):
             first, end = end, self._block(end)
             if end == MORE:
                 return None
-            block = server.data[first:end]
-            lines += block.count(b"\n")
-            if not (block.endswith(b"\r\n.\r\n") or block == b".\r\n"):
+            lines += count_lines(server.data, first, end)
+            if server.data[max(end - 5, first) : end] not in (b"\r\n.\r\n", b".\r\n"):
                 flaws += (Found("no-final-dot", "server", end),)
             if server.gaps and (gap := server.gap(first, end)) is not None:
                 flaws += (Found("gap", "server", gap),)

@@ -13,7 +13,7 @@ from collections.abc import Generator
 
 from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules, split
 from labkit.dissect.flaws import Found
-from labkit.dissect.half import Half, tidy
+from labkit.dissect.half import MORE, Half
 from labkit.dissect.row import FLAWS, Reply, Row, Rows
 from labkit.grammar.framing import CRLF
 from labkit.states.smtp import MACHINE, State
@@ -56,7 +56,8 @@ class Smtp(Conversation):
         yield from self._greeting()
         client, progress = self.client, self.progress
         while True:
-            end = yield from self.next_line()
+            while (end := self.line()) == MORE:
+                yield None
             if end == self.at:
                 break
             if end == TLS_BEGINS:
@@ -75,7 +76,7 @@ class Smtp(Conversation):
                     _initial_response(line, at) if verb == "AUTH" else ((at, at + len(line.rstrip())),)
                 )
                 row.flaws = self.line_flaws("client", at, end, AUTH_LIMIT)
-            elif not tidy(line, COMMAND_LIMIT) or client.gaps:
+            else:
                 row.flaws = self.line_flaws("client", at, end, COMMAND_LIMIT)
             self.at = end
             if verb == "BDAT":
@@ -141,7 +142,7 @@ class Smtp(Conversation):
             if status and code != status and len(flaws) < FLAWS:
                 flaws += (Found("code-mismatch", "server", at, f"{code.decode()} behind {status.decode()}"),)
             status = code
-            if (server.gaps or not tidy(line, REPLY_LIMIT)) and len(flaws) < FLAWS:
+            if not server.tidy(at, end, REPLY_LIMIT) and len(flaws) < FLAWS:
                 flaws += self.line_flaws("server", at, end, REPLY_LIMIT)
             body = line[4:-2] if line.endswith(CRLF) else line[4:].rstrip(b"\r\n")
             found = _ENHANCED.match(body)
@@ -215,7 +216,7 @@ class Smtp(Conversation):
         if self._lmtp and self._accepted > 1:
             reply = yield from self._replies(at, end)
         else:
-            reply = yield from self.next_reply(at, end)
+            reply = self.reply() or (yield from self.next_reply(at, end))
         self._accepted = 0
         yield self.answered(row, reply)
         if reply.status or self.server.absent():
@@ -243,7 +244,7 @@ class Smtp(Conversation):
             yield Found("gap", "client", gap)
         if not (block.endswith(b"\r\n.\r\n") or block == b".\r\n") and gap is None:
             yield Found("bare-dot" if block.endswith((b"\n.\n", b"\n.\r\n")) else "truncated", "client", end)
-        yield from text_flaws(block, at)
+        yield from text_flaws(block, at, client.tidy(at, end, end - at))
 
     def _login(self, status: bytes | None) -> Rows:
         """The lines of an exchange, for as long as the server says 334 (RFC 4954 4)."""
@@ -263,16 +264,19 @@ class Smtp(Conversation):
                 self.progress.step("(response)", int(status) // 100)
 
 
-def text_flaws(block: bytes | bytearray, at: int) -> Generator[Found, None, None]:
-    """What is wrong with the lines of a client's message that begins at `at` of its stream."""
-    if block.count(b"\n") != block.count(CRLF):
+def text_flaws(block: bytes | bytearray, at: int, tidy: bool = False) -> Generator[Found, None, None]:
+    """What is wrong with the lines of a client's message that begins at `at` of its stream.
+
+    `tidy`: it is known that every line ends with CRLF, and that there is no other CR or LF.
+    """
+    if not tidy and block.count(b"\n") != block.count(CRLF):
         bare = re.search(rb"(?<!\r)\n", block)
         assert bare is not None
         yield Found("bare-lf", "client", at + bare.start())
         dot = re.search(rb"(?:(?<!\r)\n|\A\n)\.\r?\n|\n\.\n", block)
         if dot is not None and dot.end() < len(block):
             yield Found("bare-dot", "client", at + dot.start())
-    if block.count(b"\r") != block.count(CRLF):
+    if not tidy and block.count(b"\r") != block.count(CRLF):
         bare = re.search(rb"\r(?!\n)", block)
         assert bare is not None
         yield Found("bare-cr", "client", at + bare.start())
