@@ -95,7 +95,7 @@ def _rows(tape: Tape) -> Iterator[Row]:
             "about": asdict(flow.connection),
         }
         for sender in SIDES:
-            for gap in flow.side(sender).gaps:
+            for gap in _gaps(flow.side(sender)):
                 yield {"kind": "gap", "connection": flow.number, "sender": sender, **gap._asdict()}
         for row in _records(flow):
             records.append((row["time"], row["order"], len(records), row))
@@ -105,10 +105,14 @@ def _rows(tape: Tape) -> Iterator[Row]:
 def _records(flow: Flow) -> Iterator[Row]:
     for sender in SIDES:
         stream = flow.side(sender)
-        begins = len(stream) if stream.tls_at is None else stream.tls_at
+        size = len(stream) if stream.packed_at is None else stream.packed_at
+        begins = size if stream.tls_at is None else min(stream.tls_at, size)
         pieces = [(stream, 0, begins, "plain")]
         if stream.tls is not None:
-            pieces += [(stream.tls, 0, len(stream.tls), "tls"), (stream, begins, len(stream), "inside")]
+            pieces += [(stream.tls, 0, len(stream.tls), "tls"), (stream, begins, size, "inside")]
+        if stream.packed is not None:
+            layer = "plain" if stream.tls_at is None else "inside"
+            pieces += [(stream.packed, 0, len(stream.packed), layer)]
         for source, first, last, layer in pieces:
             for start, end, time, order in _segments(source, first, last):
                 about = {"kind": "record", "connection": flow.number, "sender": sender, "layer": layer}
@@ -116,6 +120,15 @@ def _records(flow: Flow) -> Iterator[Row]:
     for one in flow.datagrams:
         about = {"kind": "record", "connection": flow.number, "sender": one.sender, "layer": "datagram"}
         yield about | {"time": one.time, "order": one.order, "data": one.data}
+
+
+def _gaps(stream: Stream) -> Iterator[Gap]:
+    """The gaps of a stream, where it is packed those among the packed octets."""
+    if stream.packed is None or stream.packed_at is None:
+        yield from stream.gaps
+        return
+    yield from (gap for gap in stream.gaps if gap.offset <= stream.packed_at)
+    yield from (Gap(gap.offset + stream.packed_at, gap.length) for gap in stream.packed.gaps)
 
 
 def _segments(stream: Stream, first: int, last: int) -> Iterator[tuple[int, int, int, int]]:

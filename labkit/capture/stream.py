@@ -12,6 +12,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from labkit.capture.inflate import Inflater
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
@@ -27,7 +29,7 @@ class Gap(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """Why records of TLS cannot be read: a flaw's name, and the record at which that was found."""
+    """Why TLS records or packed octets cannot be read: a flaw's name, and where that was found."""
 
     flaw: str
     offset: int
@@ -50,11 +52,16 @@ class Stream:
     `tls_at`    offset in `data` at which TLS began (0: at once), None while there is none.
                 Octets of `data` from there on are from inside TLS, where they are known.
     `tls`       the TLS records on the wire, a stream of their own, beginning with the hello
-    `troubles`  of a stream of TLS records: why they, or some of them, could not be opened with a key log
+    `packed_at` offset in `data` at which the sender began to deflate, None while it does not.  Octets of
+                `data` from there on are unpacked.
+    `packed`    those octets as they were sent, a stream of their own
+    `troubles`  why TLS records could not be opened with a key log (of the stream of records), or packed
+                octets not be unpacked
     """
 
     __slots__ = (
         "_data",
+        "_inflater",
         "_load",
         "_pieces",
         "_size",
@@ -63,6 +70,8 @@ class Stream:
         "framed",
         "gaps",
         "orders",
+        "packed",
+        "packed_at",
         "starts",
         "times",
         "tls",
@@ -82,7 +91,10 @@ class Stream:
         self.framed = framed
         self.tls_at: int | None = None
         self.tls: Stream | None = None
+        self.packed_at: int | None = None
+        self.packed: Stream | None = None
         self.troubles: list[Trouble] = []
+        self._inflater: Inflater | None = None
 
     @classmethod
     def loaded(
@@ -123,6 +135,13 @@ class Stream:
 
     def append(self, octets: bytes, time: int, order: int) -> None:
         """The next octets of a live stream."""
+        if self._inflater is not None:
+            assert self.packed is not None
+            self.packed.append(octets, time, order)
+            octets = self._inflate(octets)
+        self._put(octets, time, order)
+
+    def _put(self, octets: bytes, time: int, order: int) -> None:
         assert isinstance(self.starts, array), "a stream out of a file does not grow"
         assert isinstance(self.times, array)
         assert isinstance(self.orders, array)
@@ -155,6 +174,45 @@ class Stream:
         kept = first + (starts[first] < offset)
         self._data, self._size = whole[:offset], offset
         self.starts, self.times, self.orders = starts[:kept], times[:kept], orders[:kept]
+
+    def inflate(self, offset: int) -> bytes:
+        """Find that octets are packed from `offset` on, and go on with what they unpack to.
+
+        Returns all octets.  Behind a gap nothing can be unpacked.
+        """
+        if self.packed_at is not None:
+            return self.data
+        whole, size, packed = self.data, self._size, Stream(framed=self.framed)
+        segments = zip(self.starts, [*self.starts[1:], size], self.times, self.orders, strict=True)
+        packed.gaps = [Gap(gap.offset - offset, gap.length) for gap in self.gaps if gap.offset > offset]
+        packed.begun, packed.ended = self.begun, self.ended
+        lost = offset + min((gap.offset for gap in packed.gaps), default=size - offset)
+        self.gaps = [gap for gap in self.gaps if gap.offset <= offset]
+        self.packed_at, self.packed, self._inflater = offset, packed, Inflater()
+        self._load, self._data, self._pieces, self._size = None, b"", [], 0
+        self.starts, self.times, self.orders = array("q"), array("q"), array("q")
+        for start, end, time, order in [(int(a), int(b), int(c), int(d)) for a, b, c, d in segments]:
+            self._put(whole[start : min(end, offset)], time, order)
+            packed.append(whole[max(start, offset) : end], time, order)
+            self._put(self._inflate(whole[max(start, offset) : min(end, lost)]), time, order)
+        if packed.gaps:
+            self.gaps.append(Gap(self._size, size - lost + sum(gap.length for gap in packed.gaps)))
+        return self.data
+
+    def _inflate(self, octets: bytes) -> bytes:
+        assert self._inflater is not None
+        found = self._inflater.feed(octets)
+        if self._inflater.trouble and not self.troubles:
+            self.troubles.append(Trouble("compressed", self._size, self._inflater.trouble))
+        return found
+
+    @property
+    def sent(self) -> list[tuple[Stream, int]]:
+        """The octets as they were sent, without what was inside TLS: streams, and how much of each counts."""
+        begins = self._size if self.packed_at is None else self.packed_at
+        if self.tls_at is not None and self.tls is not None:
+            return [(self, min(begins, self.tls_at)), (self.tls, len(self.tls))]
+        return [(self, begins)] if self.packed is None else [(self, begins), (self.packed, len(self.packed))]
 
     def reveal(self, pieces: Sequence[bytes], places: Sequence[int]) -> None:
         """Put behind the plain octets what was inside TLS, each piece as of an octet among the records."""

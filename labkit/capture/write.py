@@ -113,12 +113,11 @@ def events(flow: Flow) -> Iterator[Event]:
 def _said(flow: Flow, sender: Side) -> Iterator[Event]:
     """The octets of one side on the wire, record by record."""
     stream = flow.side(sender)
-    layers = [(stream, len(stream) if stream.tls_at is None else stream.tls_at)]
-    if stream.tls is not None:
-        layers.append((stream.tls, len(stream.tls)))
+    layers = stream.sent
     time, order, skipped = flow.connection.opened, 0, 0
     for layer, size in layers:
-        data, gaps = layer.data, {gap.offset: gap.length for gap in layer.gaps}
+        last = layer is layers[-1][0]  # else a gap at its end, or beyond it, is one of what was inside
+        data, gaps = layer.data, {gap.offset: gap.length for gap in layer.gaps if gap.offset < size or last}
         starts = [int(start) for start in layer.starts if start < size]
         for i, (start, end) in enumerate(pairwise([*starts, size])):
             time, order, skipped = int(layer.times[i]), int(layer.orders[i]), skipped + gaps.pop(start, 0)

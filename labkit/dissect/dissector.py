@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from labkit.capture import proxy
 from labkit.dissect import dns, tls
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half
@@ -72,7 +73,7 @@ class Dissection:
         self._whole = whole
         self.protocol: Protocol | None = None
         self.client, self.server = (
-            Half(order=side.order_at, gaps=side.gaps, **asked._asdict())
+            Half(order=side.order_at, unpack=side.inflate, **asked._asdict())
             for side, asked in ((flow.client, reading), (flow.server, USUAL))
         )
         self._rows = self._datagrams() if flow.connection.transport == "udp" else self._streams()
@@ -98,26 +99,35 @@ class Dissection:
                 self.protocol = expected
                 return
             yield None
-        implicit = client.tls_at == 0 or server.tls_at == 0
+        while (proxied := proxy.read(client.data, client.ended)) is None:
+            yield None
+        begins = proxied.end
+        if begins and expected is not None:
+            yield _proxied(proxied)
+            number += 1
+        implicit = client.tls_at == begins or server.tls_at == 0
         if implicit:
             if expected is not None:
                 self.protocol = expected
-                if not (yield from tls.handshake(client, server, 1, _start_of(expected), 0)):
+                if not (yield from tls.handshake(client, server, number, _start_of(expected), begins)):
                     return
-                number = 2
-            while not (client.data or server.data):
+                number += 1
+            while not (client.data[begins : begins + 1] or server.data):
                 if client.ended and server.ended:
                     return
                 yield None
-        while (found := recognise(client, server, expected)) is None:
+        while (found := recognise(client, server, expected, begins)) is None:
             yield None
         self.protocol = found or expected
+        if found and begins and expected is None:
+            yield _proxied(proxied)
+            number += 1
         if found:
             conversation = MODULES[found](client, server, number)
-            conversation.encrypted = implicit
+            conversation.encrypted, conversation.at = implicit, begins
             yield from conversation.rows()
-        elif expected is not None:
-            yield from _not_mail(client, server)
+        elif expected is not None and (server.data or len(client.data) > begins):
+            yield from _not_mail(client, server, number, begins)
 
     def _datagrams(self) -> Rows:
         connection = self.flow.connection
@@ -148,9 +158,14 @@ def dissect(flow: Flow) -> tuple[Protocol | None, list[Row]]:
     return first.protocol, rows
 
 
-def recognise(client: Half, server: Half, expected: Protocol | None) -> Protocol | Literal[""] | None:
-    """The mail protocol that two streams speak; "" if it is none, None while that cannot be told."""
-    said, asked = _first_line(server), _first_line(client)
+def recognise(
+    client: Half, server: Half, expected: Protocol | None, at: int = 0
+) -> Protocol | Literal[""] | None:
+    """The mail protocol that two streams speak; "" if it is none, None while that cannot be told.
+
+    `at` is where the client's own words begin, behind those of a proxy.
+    """
+    said, asked = _first_line(server, 0), _first_line(client, at)
     if said is None:
         return None
     known = MODULES.get(expected) if expected else None
@@ -167,21 +182,30 @@ def recognise(client: Half, server: Half, expected: Protocol | None) -> Protocol
     return expected if known and (client.gaps or server.gaps) else ""
 
 
-def _first_line(half: Half) -> bytes | None:
-    end = half.line(0)
-    if end < 0 and len(half.data) < _ENOUGH:
+def _first_line(half: Half, at: int) -> bytes | None:
+    end = half.line(at)
+    if end < 0 and len(half.data) < at + _ENOUGH:
         return None
-    return bytes(half.data[: end if end >= 0 else _ENOUGH])
+    return bytes(half.data[at : end if end >= 0 else at + _ENOUGH])
 
 
-def _not_mail(client: Half, server: Half) -> Rows:
+def _proxied(header: proxy.Header) -> Row:
+    """A proxy's header, which has no reply."""
+    row = Row(1, "", "PROXY", header.argument, 0, header.end)
+    if not header.valid:
+        row.flaws = (Found("bad-proxy", "client", 0),)
+    return row
+
+
+def _not_mail(client: Half, server: Half, number: int, at: int) -> Rows:
     """One row for all that was said on a mail port and is no mail."""
     while not (client.ended and server.ended):
         yield None
-    row = Row(1, "", None, None, 0 if client.data else -1, len(client.data) or -1)
+    asked = len(client.data) > at
+    row = Row(number, "", None, None, at if asked else -1, len(client.data) if asked else -1)
     if server.data:
         row.reply_start, row.reply_end = 0, len(server.data)
-    row.flaws = (Found("not-mail", "client" if client.data else "server", 0),)
+    row.flaws = (Found("not-mail", "client" if asked else "server", at if asked else 0),)
     yield row
 
 
@@ -202,7 +226,7 @@ def _pull(half: Half, stream: Stream, ended: bool) -> None:
         if not isinstance(half.data, bytearray):
             half.data = bytearray(half.data)
         half.data += stream.since(len(half.data))
-    half.tls_at = stream.tls_at
+    half.tls_at, half.gaps, half.troubles = stream.tls_at, stream.gaps, stream.troubles
     if stream.tls is not None:
         half.tls = half.tls or Half()
         half.tls.data, half.tls.ended, half.tls.troubles = stream.tls.data, ended, stream.tls.troubles

@@ -68,7 +68,8 @@ CATALOGUE: dict[str, Flaw] = {
         Flaw("cipher-unsupported", "TLS of a version or cipher suite that no key log makes readable here"),
         Flaw("not-opened", "TLS records that do not open: damaged, or the key log is another session's"),
         Flaw("tls-alert", "one side gave TLS up, inside TLS", "RFC 8446 6.2"),
-        Flaw("compressed", "compressed from here on: not read", "RFC 4978"),
+        Flaw("compressed", "packed octets that do not unpack, or to too many: not read on", "RFC 4978"),
+        Flaw("bad-proxy", "a proxy's header that does not say who the client is", "PROXY protocol 2.1, 2.2"),
         Flaw("bad-dns", "a datagram to or from a name server that is no DNS message", "RFC 1035 4"),
     )
 }

@@ -25,8 +25,8 @@ class Half:
 
     `gaps` are (offset, number of octets missing there).  `tls_at` is the offset at which TLS
     began, None where it did not, and `tls` its records; the `troubles` of those are why they could not be
-    opened.  `order` tells where an octet stands
-    in the capture, to compare the two directions.
+    opened.  `order` tells where an octet stands in the capture, to compare the two directions; `unpack`
+    has the stream inflated from an offset on.
 
     How servers differ: with `strict` only CRLF ends a line, with `lax` even a data block may end
     with bare LFs, with `heeded` the octets behind STARTTLS are commands all the same.  With
@@ -40,6 +40,7 @@ class Half:
     tls: Half | None = None
     troubles: Sequence[tuple[str, int, str]] = ()
     order: Callable[[int], int] | None = None
+    unpack: Callable[[int], bytes] | None = None
     strict: bool = False
     lax: bool = False
     heeded: bool = False
@@ -84,6 +85,12 @@ class Half:
             if at <= offset < end:
                 end = max(offset, end - missing)
         return self._within("octets", at, end if end <= len(self.data) else MORE)
+
+    def inflate(self, at: int) -> None:
+        """What stands from `at` on is packed: read what it unpacks to (RFC 4978)."""
+        if self.unpack is not None:
+            self.data = self.unpack(at)
+            self._asked, self._searched = ("", -1), 0
 
     def gap(self, start: int, end: int) -> int | None:
         """The offset of the first gap among the octets from `start` up to `end`."""

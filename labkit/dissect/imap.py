@@ -18,6 +18,7 @@ from labkit.dissect.half import MORE, Half
 from labkit.dissect.row import FLAWS, Reply, Row, Rows, Span
 from labkit.grammar.framing import literal_size
 from labkit.grammar.imap_frames import response_ends_in_text
+from labkit.net.tap import Side
 from labkit.states.imap import AFTER_GREETING, MACHINE
 
 LINE_LIMIT = 65536  # RFC 2683 3.2.1.5 asks for 8000; clients that list UIDs need more
@@ -86,6 +87,8 @@ class Imap(Conversation):
                 row.flaws = (Found(flaw, "client", row.start), *row.flaws)
             if reply.status is None:
                 row.flaws += (self.unanswered(row.start),)
+            if verb == "COMPRESS" and reply.status == b"OK":
+                row.flaws += self._unpacked()
             yield self.answered(row, reply)
             if verb == "AUTHENTICATE" and (reply.status == b"+" or self.server.absent()):
                 reply = yield from self._login(row.tag)
@@ -97,9 +100,6 @@ class Imap(Conversation):
                 if not (yield from self.enter_tls()):
                     return
                 self._block.cut(self.reply_at, _NO_STATUS)
-            elif verb == "COMPRESS" and status == "OK":
-                yield from self._compressed()
-                return
         yield from self.unasked()
 
     # The client's side.
@@ -302,15 +302,12 @@ class Imap(Conversation):
             row = Row(self.number, self.state, None, None, -1, -1, mailbox=self._mailbox)
             yield self.answered(row, last)
 
-    def _compressed(self) -> Rows:
-        """Behind COMPRESS the streams are deflated (RFC 4978)."""
-        while not (self.client.ended and self.server.ended):
-            yield None
-        row = Row(self.number, self.state, None, None, self.at, len(self.client.data))
-        row.reply_start, row.reply_end = self.reply_at, len(self.server.data)
-        row.flaws = (Found("compressed", "client", self.at),)
-        row.encrypted = self.encrypted
-        yield row
+    def _unpacked(self) -> tuple[Found, ...]:
+        """Behind COMPRESS both streams are packed (RFC 4978); returns why they cannot be read on."""
+        self.client.inflate(self.at)
+        self.server.inflate(self.reply_at)
+        halves: tuple[tuple[Side, Half], ...] = ("client", self.client), ("server", self.server)
+        return tuple(Found(name, side, at, why) for side, half in halves for name, at, why in half.troubles)
 
 
 class _Block:

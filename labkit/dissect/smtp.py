@@ -103,14 +103,15 @@ class Smtp(Conversation):
                 yield from self._login(status)
             elif verb == "RCPT" and code == 2:
                 self._accepted += 1
+            elif verb == "MAIL" and code == 2:
+                self._accepted = 0
             elif verb in ("EHLO", "HELO", "LHLO", "RSET") and code == 2:
                 self._lmtp, self._accepted = verb == "LHLO" or (self._lmtp and verb == "RSET"), 0
             elif verb == "STARTTLS" and (code == 2 or client.tls_at == end) and not self.encrypted:
                 if not (yield from self.enter_tls()):
                     return
-            elif verb == "BDAT" and code == 2:
+            elif verb == "BDAT" and (code == 2 or (code and _is_last(row) and progress.state is State.RCPT)):
                 progress.enter(State.READY if _is_last(row) else State.RCPT)
-                self._accepted *= not _is_last(row)
         yield from self.unasked()
 
     def cut_reply(self, at: int) -> Reply | None:

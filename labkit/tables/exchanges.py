@@ -81,6 +81,8 @@ def outcome(row: Row) -> str | None:
     """A reply in the vocabulary of all protocols; None for what only the server said of itself."""
     status = row.status
     if status is None:
+        if row.verb == "PROXY":  # to which nobody replies
+            return None
         return "unanswered" if row.verb is not None or row.reply_start < 0 else None
     found = _OUTCOMES.get(status) or _OUTCOMES.get(status[:1], "permanent")
     if found == "permanent" and (row.response_code or b"").upper() in _TEMPORARY_CODES:

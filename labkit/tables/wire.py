@@ -123,9 +123,9 @@ def _tls_facts(talk: Talk) -> tuple[str | None, str | None, str | None]:
 
 def _on_wire(stream: Stream) -> int:
     """Octets of a side: plain ones and TLS records; of a side inside TLS without records, what was inside."""
-    if stream.tls is None or not len(stream.tls):
+    if stream.tls is not None and not len(stream.tls):
         return len(stream)
-    return (stream.tls_at or 0) + len(stream.tls)
+    return sum(size for _, size in stream.sent)
 
 
 def _waited(talk: Talk, index: int) -> bool:

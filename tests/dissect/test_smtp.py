@@ -298,6 +298,29 @@ def test_lmtp_answers_for_each_recipient(rows_of: Any) -> None:
     assert rows[7].status == b"221"
 
 
+def test_lmtp_answers_for_each_recipient_of_chunks(rows_of: Any) -> None:
+    """Behind BDAT LAST too (RFC 2033 4.3); before that, once."""
+    rows = rows_of(
+        *("S: 220 a", "C: LHLO b", "S: 250 a", "C: MAIL FROM:<>", "S: 250 a"),
+        *("C: RCPT TO:<a@b>", "S: 250 a", "C: RCPT TO:<c@d>", "S: 250 a", "C: RCPT TO:<e@f>", "S: 550 a"),
+        *("C: BDAT 3", "C: x", "S: 250 chunk", "C: BDAT 3 LAST", "C: y", "S: 250 one", "S: 452 two"),
+        *(
+            "C: MAIL FROM:<>",
+            "S: 250 a",
+            "C: RCPT TO:<a@b>",
+            "S: 250 a",
+            "C: BDAT 3 LAST",
+            "C: z",
+            "S: 250 three",
+        ),
+        *("C: QUIT", "S: 221 a"),
+    )
+    chunks = [(row.status, row.text) for row in rows if row.verb == "BDAT"]
+    assert chunks == [(b"250", b"chunk"), (b"452", b"one\ntwo"), (b"250", b"three")]
+    assert rows[-1].status == b"221"
+    assert [row.flaws for row in rows] == [()] * len(rows)
+
+
 def test_behind_a_gap_the_next_command_is_recognised(flow: Any) -> None:
     said = [
         ("S", b"220 a\r\n"),
