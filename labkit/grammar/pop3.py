@@ -103,12 +103,17 @@ def parse_text(command: Command, what: str) -> str:
         at.fail(f"expected {what} in UTF-8")
 
 
+_DIGEST = re.compile(r"[0-9a-f]{32}")
+
+
 def parse_apop(command: Command) -> tuple[str, str]:
-    """For APOP: the name of a mailbox, and a digest in hexadecimal (RFC 1939 7)."""
+    """For APOP: the name of a mailbox, and a digest of 32 hexadecimal digits in lower case (RFC 1939 7)."""
     name, space, digest = parse_text(command, "the name of a mailbox").rpartition(" ")
     if not space or not name:
         _arguments(command).fail("expected a name, a space and a digest")
-    return name, digest.lower()
+    if not _DIGEST.fullmatch(digest):
+        _arguments(command).fail("expected a digest of 32 hexadecimal digits in lower case")
+    return name, digest
 
 
 def apop_digest(timestamp: str, password: str) -> str:

@@ -293,6 +293,8 @@ def test_apop() -> None:
     assert find_timestamp("POP3 server <ready>") is None
     with pytest.raises(ProtocolError, match="a digest"):
         parse_apop(parse_command(b"APOP mrose\r\n"))
+    with pytest.raises(ProtocolError, match="32 hexadecimal digits in lower case"):
+        parse_apop(parse_command(b"APOP mrose C4C9334BAC560ECC979E58001B3E22FB\r\n"))
 
 
 def test_a_reply_in_utf8_is_not_cut_within_a_character() -> None:
