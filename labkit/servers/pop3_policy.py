@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias
@@ -81,7 +82,8 @@ class Policy:
     def open(self, site: Site, user: str) -> Maildrop:
         """The maildrop of a user who has logged in, with its lock; raises Refused."""
         account = site.account(user)
-        self._keep_delay(site, account)
+        if self.login_delay:
+            self._keep_delay(site, account)
         try:
             self._remove_expired(site, account)
             return Maildrop(account)
@@ -96,6 +98,8 @@ class Policy:
         if last is not None and now - last < timedelta(seconds=self.login_delay):
             raise Refused(f"only one login in {self.login_delay} seconds", "LOGIN-DELAY")
         account.last_login = now
+        with suppress(StoreError):  # a full disk keeps nobody from their mail
+            account.save()
 
     @provides("EXPIRE")
     def _remove_expired(self, site: Site, account: Account) -> None:

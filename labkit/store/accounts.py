@@ -16,13 +16,15 @@ grammar.  What cannot be done raises `StoreError`, whose `code` is IMAP's word f
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from labkit.store.journal import Journal, Ledger, Transaction
+from labkit.store.journal import Imported, Journal, Ledger, Transaction
 from labkit.store.mailbox import SPECIAL_USES, Mailbox, StoredMessage, StoreError
 from labkit.store.spool import Spool
 
@@ -48,6 +50,7 @@ class Account:
         self.quota: int | None = None  # octets; see `save`
         self.last_login: datetime | None = None  # of POP3, for LOGIN-DELAY (RFC 2449 6.5)
         self.subscriptions: set[str] = set()  # names, which need not exist (RFC 3501 6.3.6)
+        self.imported: set[str] = set()  # what `import_` has filed
         self.names: dict[str, Mailbox | None] = {}  # None: a level of the hierarchy, and no more
         self.last_validity: dict[str, int] = {}  # the greatest UIDVALIDITY that each name had
         self.store = store
@@ -77,7 +80,7 @@ class Account:
             raise StoreError("OVERQUOTA", f"no room for {octets} octets: {taken}")
 
     def save(self) -> None:
-        """Keep password, token and quota as they are now."""
+        """Keep password, token, quota and last login as they are now."""
         with self.store.transaction() as work:
             work.touch(self)
 
@@ -169,6 +172,27 @@ class Account:
         if not reverse_path.isprintable():
             raise ValueError(f"not a reverse-path: {reverse_path!r}")
         return self.inbox.append(b"Return-Path: <" + reverse_path.encode() + b">\r\n" + message)
+
+    def import_(self, messages: Iterable[bytes]) -> int:
+        """File messages out of files into INBOX, all in one step, but none that was filed so before.
+
+        So the same files can be named again at every start, though messages were read and deleted
+        meanwhile.  Of equal messages that come together each counts.  Returns how many were new.
+        """
+        copies: Counter[str] = Counter()
+        new: dict[str, bytes] = {}
+        for message in messages:
+            digest = hashlib.sha256(message).hexdigest()
+            copies[digest] += 1
+            new[f"{digest}.{copies[digest]}"] = message
+        for name in self.imported & new.keys():
+            del new[name]
+        with self.store.transaction() as work:
+            work.undo(lambda: self.imported.difference_update(new))
+            self.imported.update(new)
+            work.touch(*(Imported(self, name) for name in new))
+            self.inbox.extend((message, (), None) for message in new.values())
+        return len(new)
 
     def lock(self) -> bool:
         """Take the exclusive lock of the maildrop (RFC 1939 4); False if another session has it."""

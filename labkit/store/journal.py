@@ -43,7 +43,14 @@ class MessageKey(NamedTuple):
     uid: int
 
 
-Touched: TypeAlias = "Account | Mailbox | MessageKey | Parcel"
+class Imported(NamedTuple):
+    """An account has been given a message out of a file, which is not to come again."""
+
+    account: Account
+    name: str
+
+
+Touched: TypeAlias = "Account | Mailbox | MessageKey | Imported | Parcel"
 
 
 class Journal:

@@ -25,19 +25,18 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from zlib import crc32
 
 from labkit.errors import LabError
 from labkit.store import rows
 from labkit.store.accounts import Account, Store
-from labkit.store.journal import Body, Journal, MessageKey, Touched
+from labkit.store.journal import Body, Imported, Journal, MessageKey, Touched
 from labkit.store.mailbox import Mailbox, StoreError
 from labkit.store.spool import Parcel
 
 FILE = "store.sqlite"
 APPLICATION = 0x6C61626B  # "labk", in the header of the file
-FORMAT = 1
-"""Of the file; one with another number is refused."""
+FORMAT = len(rows.FORMATS)
+"""Of the file.  One with a smaller number is brought up to this; one with a greater is refused."""
 
 
 def open_store(folder: Path, now: Callable[[], datetime], *, create: bool = True) -> Store:
@@ -122,17 +121,17 @@ class Shelf(Journal):
         (tables,) = execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if tables and application != APPLICATION:
             raise LabError(f"{FILE} was not made by labkit")
-        if tables and version != FORMAT:
-            raise LabError(f"{FILE} has format {version}, and this labkit knows only {FORMAT}")
+        if tables and version > FORMAT:
+            raise LabError(f"{FILE} has format {version}, and this labkit knows only those up to {FORMAT}")
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = FULL")
         execute("PRAGMA fullfsync = ON")  # macOS, where an fsync alone stays in the disk's own memory
         with self._transaction():  # takes the lock in any case
-            if not tables:
-                for statement in rows.SCHEMA:
+            for number, statements in enumerate(rows.FORMATS[version:], version + 1):
+                for statement in statements:
                     execute(statement)
                 execute(f"PRAGMA application_id = {APPLICATION}")
-                execute(f"PRAGMA user_version = {FORMAT}")
+                execute(f"PRAGMA user_version = {number}")
 
     def load(self, store: Store) -> None:
         """All that was kept.  A body that nothing refers to was to be removed when the last process ended."""
@@ -162,8 +161,7 @@ class Shelf(Journal):
                 def file(body: Body) -> int:
                     assert isinstance(body, Filed), "what is in this store was filed here"
                     if (data := body.unwritten) is not None and body.id not in written:
-                        execute("INSERT INTO body VALUES (?, ?, ?)", (body.id, len(data), crc32(data)))
-                        execute("INSERT INTO content VALUES (?, ?)", (body.id, data))
+                        rows.write_body(execute, body.id, data)
                         written[body.id] = body
                     return body.id
 
@@ -171,6 +169,8 @@ class Shelf(Journal):
                     match each:
                         case MessageKey(mailbox, uid):
                             rows.write_message(execute, mailbox, uid, file)
+                        case Imported(account, name):
+                            rows.write_imported(execute, account, name)
                         case Mailbox():
                             rows.write_mailbox(execute, each)
                         case Account():
@@ -194,15 +194,13 @@ class Shelf(Journal):
 
     def read(self, id: int) -> bytes:
         """The octets of a body; StoreError if they are not those that were written."""
-        query = "SELECT data, checksum FROM content JOIN body ON body.id = content.body WHERE body.id = ?"
         try:
-            found = self._database.execute(query, (id,)).fetchone()
+            return rows.read_body(self._database.execute, id)
         except sqlite3.Error as error:
             raise _refusal(error) from error
-        if found is None or not isinstance(found[0], bytes) or crc32(found[0]) != found[1]:
-            raise StoreError("CORRUPTION", f"the message is damaged on the disk (body {id} in {FILE})")
-        data: bytes = found[0]
-        return data
+        except rows.Damage as damage:
+            where = f"body {id} in {FILE}, from octet {damage.offset} on"
+            raise StoreError("CORRUPTION", f"the message is damaged on the disk ({where})") from None
 
     @contextmanager
     def _transaction(self) -> Iterator[rows.Execute]:

@@ -54,10 +54,11 @@ class Options:
 
     `users` maps addresses to passwords; without any, alice and bob of the first domain get random
     ones.  `store` is a folder that keeps users, mailboxes and queue from one time to the next; who is in
-    it lives here too.  `mail` is what lies in mailboxes already: (address, file or folder).  `ports` maps
-    services, by the names of their options, to ports, 0 for any free one.  The file `ready` says
-    where they listen, as JSON; it is there while all of them do.  The file `capture` appears when they end.
-    `faults` act meanwhile, in their short form.
+    it lives here too.  `mail` is what lies in mailboxes already: (address, file or folder); in a store
+    a message that was filed from there once does not come again.  `ports` maps services, by the names
+    of their options, to ports, 0 for any free one.  The file `ready` says where they listen, as JSON; it is
+    there while all of them do.  The file `capture` appears when they end.  `faults` act meanwhile, in their
+    short form.
     """
 
     domains: Sequence[str] = ()
@@ -135,8 +136,8 @@ def serve(options: Options) -> Iterator[Serving]:
             world.domain(domain, server=server.name)
         for address, password in users.items():
             store.keep_user(address, password)
-        for address, path in options.mail:
-            _file_mail(server, address, path)
+        for address in dict.fromkeys(address.lower() for address, _ in options.mail):
+            _file_mail(store, address, [path for each, path in options.mail if each.lower() == address])
         everywhere = network.address == "0.0.0.0"
         server.also_named = [socket.gethostname()] if everywhere else [options.host, network.address]
         for option, port in options.ports.items():
@@ -243,10 +244,11 @@ def _domain(text: str) -> str:
         raise LabError(f"{text!r} is no domain") from error
 
 
-def _file_mail(server: MailServer, address: str, path: Path) -> None:
-    if not server.store.knows(address):
+def _file_mail(store: Store, address: str, paths: Sequence[Path]) -> None:
+    account = store.account(address)
+    if account is None:
         raise LabError(f"mail for {address}: there is no such user here")
-    server.mailbox(address).extend((message, (), None) for message in read_messages(path))
+    account.import_(message for path in paths for message in read_messages(path))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from labkit.servers.pop3 import ERROR_LIMIT, REGISTRY, Pop3Session
 from labkit.servers.site import Site
 from labkit.store.accounts import Account, Store
 from labkit.store.mailbox import Mailbox, StoreError
+from labkit.store.sqlite import open_store
 
 ONE = b"From: a@example.com\r\nSubject: one\r\n\r\nfirst\r\n.second\r\nthird\r\n"
 MECHANISMS = " ".join(sasl.MECHANISMS)
@@ -362,7 +364,11 @@ def test_apop(wire: Wire) -> None:
     assert wire(f"APOP mrose {apop_digest(timestamp, 'wrong')}") == "-ERR [AUTH] wrong name or password"
     assert wire(f"APOP nobody {apop_digest(timestamp, '')}") == "-ERR [AUTH] wrong name or password"
     assert wire("APOP mrose").startswith("-ERR expected a name, a space and a digest")
-    digest = apop_digest(timestamp, "sec ret").upper()
+    digest = apop_digest(timestamp, "sec ret")
+    for other in (digest.upper(), digest[1:], "sec ret", digest + "0"):
+        assert wire(f"APOP mrose {other}").startswith(
+            "-ERR expected a digest of 32 hexadecimal digits in lower"
+        )
     assert wire(f"APOP mrose {digest}").startswith("+OK mrose's maildrop has 2 messages")
 
 
@@ -389,6 +395,25 @@ def test_login_delay(site: Site) -> None:
     soon("USER mrose")
     assert soon("PASS wrong") == "-ERR [AUTH] wrong name or password"  # strangers learn nothing
     Wire(Pop3Session(at(site, start + timedelta(seconds=60)), login_delay=60)).login()
+
+
+def test_login_delay_outlives_a_restart_and_a_full_disk(tmp_path: Path) -> None:
+    def login(after: int, *, full: bool = False) -> str:
+        store = open_store(tmp_path, lambda: datetime(2026, 1, 5, 9, 0, after, tzinfo=UTC))
+        try:
+            store.keep_user("mrose@example.org", "sec ret")
+            if full:
+                store.ledger.journal._database.execute("PRAGMA query_only = ON")
+            wire = Wire(Pop3Session(Site("dewey", store, store.now, token=str), login_delay=30))
+            wire("USER mrose")
+            return wire("PASS sec ret")[:18]
+        finally:
+            store.close()
+
+    assert login(0) == "+OK mrose's maildr"
+    assert login(29) == "-ERR [LOGIN-DELAY]"
+    assert login(30, full=True) == "+OK mrose's maildr"
+    assert login(31) == "+OK mrose's maildr"  # of the last login nothing could be kept
 
 
 def test_messages_expire(site: Site, mrose: Account) -> None:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from labkit.store.accounts import Account, Store
 from labkit.store.changes import Exists, Expunged, FlagsChanged, Maildrop, View
-from labkit.store.mailbox import SPECIAL_USES, SYSTEM_FLAGS, StoreError
+from labkit.store.mailbox import SPECIAL_USES, SYSTEM_FLAGS, Mailbox, StoreError
 from labkit.store.sqlite import open_store
 
 ADDRESS = "alice@example.org"
@@ -107,12 +109,15 @@ class SessionsOnOneMailbox(RuleBasedStateMachine):
         self.archive = self.account.create("Archive", ["\\Archive"])
         self.model: dict[int, frozenset[str]] = {}
         self.archived: dict[int, frozenset[str]] = {}
+        self.modseqs: dict[tuple[str, int], int] = {}  # of what was last changed
+        self.flags: dict[tuple[str, int], frozenset[str]] = {}  # at that time
+        self.imported: set[bytes] = set()
+        self.limit: int | None = None
         self.data: dict[tuple[str, int], bytes] = {}
         self.written = 0
         self.given = self.archive_given = 0
         self.clients: list[Client] = []
         self.maildrop: Maildrop | None = None
-        self.modseq = 0
         if before:
             self.append(before, set())
         self.select(False)
@@ -137,14 +142,49 @@ class SessionsOnOneMailbox(RuleBasedStateMachine):
             self.model[message.uid] = frozenset(flags)
             self.data["INBOX", message.uid] = data
 
+    @rule(room=st.integers(0, 30))
+    def quota(self, room: int) -> None:
+        """What is too much is refused, and nothing has changed; a move needs no room."""
+        used = sum(len(self.data[key]) for box in (self.box, self.archive) for key in self.keys(box))
+        self.limit_to(used + room)
+        letters = [b"letter %d" % self.written, b"another"]
+        if sum(map(len, letters)) > room:
+            before = self.box.uidnext, self.box.highestmodseq
+            with pytest.raises(StoreError, match=f"{used} of {used + room} octets are taken"):
+                self.box.extend([(letter, (), None) for letter in letters])
+            assert (self.box.uidnext, self.box.highestmodseq) == before
+        self.copy_some(list(self.model)[:1], moved=True, back=False)
+        self.limit_to(used + 1_000_000)
+
+    def limit_to(self, octets: int) -> None:
+        self.limit = self.account.quota = octets
+        self.account.save()
+
+    def keys(self, box: Mailbox) -> list[tuple[str, int]]:
+        return [(box.name, uid) for uid in (self.model if box is self.box else self.archived)]
+
+    @rule(letters=st.lists(st.sampled_from([b"file 1", b"file 2", b"file 3"]), max_size=4, unique=True))
+    def import_(self, letters: list[bytes]) -> None:
+        """Each comes once, whatever has become of it."""
+        new = [letter for letter in letters if letter not in self.imported]
+        assert self.account.import_(letters) == len(new)
+        self.imported.update(new)
+        for letter in new:
+            self.given += 1
+            self.model[self.given] = frozenset()
+            self.data["INBOX", self.given] = letter
+
     @rule(data=st.data(), moved=st.booleans(), back=st.booleans())
     def copy(self, data: st.DataObject, moved: bool, back: bool) -> None:
         """From INBOX to the archive, or the other way."""
+        model = self.archived if back else self.model
+        self.copy_some(data.draw(st.sets(st.sampled_from([*model, 999]), max_size=3)), moved=moved, back=back)
+
+    def copy_some(self, uids: Collection[int], *, moved: bool, back: bool) -> None:
         here, there = (self.box, self.archive) if not back else (self.archive, self.box)
         model, other = (self.model, self.archived) if not back else (self.archived, self.model)
-        uids = data.draw(st.sets(st.sampled_from([*model, 999]), max_size=3))
         pairs = (here.move if moved else here.copy)(uids, there)
-        assert [old for old, _ in pairs] == sorted(uids & model.keys())
+        assert [old for old, _ in pairs] == sorted(model.keys() & uids)
         for old, new in pairs:
             if back:
                 self.given += 1
@@ -167,6 +207,7 @@ class SessionsOnOneMailbox(RuleBasedStateMachine):
             self.maildrop = None
             assert self.box.highestmodseq == last
             assert self.archive.use == {"\\Archive"}
+            assert self.account.quota == self.limit
 
     def teardown(self) -> None:
         if hasattr(self, "tested"):
@@ -261,8 +302,7 @@ class SessionsOnOneMailbox(RuleBasedStateMachine):
             assert [message.data for message in box] == [self.data[box.name, uid] for uid in model]
             assert box.octets == sum(len(message.data) for message in box)
             assert box.uidnext == given + 1
-        assert self.box.highestmodseq >= self.modseq
-        self.modseq = self.box.highestmodseq
+            self.a_message_has_a_new_modseq_when_it_was_changed(box)
         for client in self.clients:  # numbers change only when something is told
             assert client.view.uids == [uid for uid, _ in client.messages]
             assert [client.view.number(uid) for uid, _ in client.messages] == list(
@@ -272,6 +312,20 @@ class SessionsOnOneMailbox(RuleBasedStateMachine):
         if self.maildrop is not None:
             left = [uid for n, uid in enumerate(self.numbers, 1) if n not in self.marks]
             assert [message.uid for _, message in self.maildrop] == left
+
+    def a_message_has_a_new_modseq_when_it_was_changed(self, box: Mailbox) -> None:
+        """And only then; each is greater than all that were known of the mailbox (RFC 7162 3.1.1)."""
+        highest = self.modseqs.get((box.name, 0), 0)
+        for message in box:
+            key = box.name, message.uid
+            known = self.modseqs.get(key), self.flags.get(key)
+            if known == (None, None) or known[1] != message.flags:
+                assert highest < message.modseq <= box.highestmodseq
+            else:
+                assert message.modseq == known[0]
+            self.modseqs[key], self.flags[key] = message.modseq, message.flags
+        assert box.highestmodseq >= highest
+        self.modseqs[box.name, 0] = box.highestmodseq
 
     @invariant()
     def a_message_is_recent_to_one_writing_session_at_most(self) -> None:

@@ -19,7 +19,7 @@ from labkit.errors import LabError
 from labkit.store.accounts import Account, Store
 from labkit.store.changes import Maildrop, View
 from labkit.store.mailbox import StoreError
-from labkit.store.sqlite import FILE, open_store
+from labkit.store.sqlite import FILE, FORMAT, open_store
 
 ADDRESS = "Bob@example.org"
 
@@ -54,7 +54,7 @@ def test_everything_is_there_again(tmp_path: Path) -> None:
     with opened(folder) as store:
         store.add_user("alice@example.org", "pässword")
         bob = store.add_user(ADDRESS, "secret")
-        bob.token, bob.quota = "token", 10_000
+        bob.token, bob.quota, bob.last_login = "token", 10_000, then
         bob.save()
         bob.inbox.extend([(b"a\0\r\n\xff", ["\\Seen", "$Work"], then), (b"", (), None)])
         bob.inbox.append(b"gone")
@@ -72,6 +72,7 @@ def test_everything_is_there_again(tmp_path: Path) -> None:
         alice, bob = store.accounts
         assert (alice.address, alice.password, len(alice.inbox)) == ("alice@example.org", "pässword", 0)
         assert (bob.address, bob.password, bob.token, bob.quota) == (ADDRESS, "secret", "token", 10_000)
+        assert (alice.last_login, bob.last_login) == (None, then)
         assert store.account("bob@EXAMPLE.org") is bob
         assert [(each.uid, each.data, each.flags) for each in bob.inbox] == [
             (1, b"a\0\r\n\xff", {"\\Seen", "$Work"}),
@@ -187,9 +188,26 @@ def test_a_file_of_another_format(tmp_path: Path) -> None:
     with opened(tmp_path):
         pass
     later = sqlite3.connect(tmp_path / FILE)
-    later.execute("PRAGMA user_version = 2")
+    later.execute(f"PRAGMA user_version = {FORMAT + 1}")
     later.close()
-    assert refused(tmp_path) == f"{FILE} has format 2, and this labkit knows only 1"
+    reason = f"has format {FORMAT + 1}, and this labkit knows only those up to {FORMAT}"
+    assert refused(tmp_path) == f"{FILE} {reason}"
+
+
+def test_a_file_of_the_first_format_is_brought_up_to_this(tmp_path: Path) -> None:
+    with account_in(tmp_path) as account:
+        account.inbox.append(b"one")
+    first = sqlite3.connect(tmp_path / FILE)
+    with first:
+        first.execute("ALTER TABLE account DROP COLUMN last_login")
+        first.execute("ALTER TABLE body DROP COLUMN parts")
+        first.execute("DROP TABLE imported")
+        first.execute("PRAGMA user_version = 1")
+    first.close()
+    for number in (1, 2):
+        with account_in(tmp_path) as account:
+            assert [each.data for each in account.inbox] == [b"one", b"two"][:number]
+            assert account.import_([b"two"]) == 2 - number
 
 
 def test_a_file_that_was_begun_and_no_more(tmp_path: Path) -> None:
@@ -224,15 +242,18 @@ def test_what_does_not_fit_together(tmp_path: Path, damage: str) -> None:
 
 def test_a_damaged_message_is_refused_and_the_others_are_not(tmp_path: Path) -> None:
     with account_in(tmp_path) as account:
-        account.inbox.extend((letter * 1000, (), None) for letter in (b"abcd", b"efgh", b"ijkl"))
+        letters = [
+            b"".join(b"%b %05d\r\n" % (name, n) for n in range(2000)) for name in (b"one ", b"two ", b"last")
+        ]
+        account.inbox.extend((letter, (), None) for letter in letters)
     octets = bytearray((tmp_path / FILE).read_bytes())
-    octets[octets.index(b"efgh" * 100) + 100] ^= 1
+    octets[octets.index(b"two  01500")] ^= 1
     (tmp_path / FILE).write_bytes(octets)
     with account_in(tmp_path) as account:
         one, two, three = account.inbox
-        assert (one.data, three.data) == (b"abcd" * 1000, b"ijkl" * 1000)
-        assert two.size == 4000
-        with pytest.raises(StoreError, match="damaged") as error:
+        assert (one.data, three.data) == (letters[0], letters[2])
+        assert two.size == len(letters[1])
+        with pytest.raises(StoreError, match=r"\(body 2 in store.sqlite, from octet 16384 on\)") as error:
             two.data  # noqa: B018
         assert error.value.code == "CORRUPTION"
 

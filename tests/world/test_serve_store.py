@@ -30,8 +30,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "mail"
 
 
+def where(served: Serving) -> tuple[str, int]:
+    return "127.0.0.1", served.endpoints["pop3"]["port"]
+
+
 def fetched(served: Serving, password: str) -> list[list[bytes]]:
-    with closing(poplib.POP3("127.0.0.1", served.endpoints["pop3"]["port"])) as client:
+    with closing(poplib.POP3(*where(served))) as client:
         client.user("bob")
         client.pass_(password)
         found = [client.retr(number + 1)[1] for number in range(client.stat()[0])]
@@ -56,6 +60,23 @@ def test_a_new_password_is_the_password(folder: Path) -> None:
         assert len(fetched(served, "new")) == 1
     with serve(Options(store=folder, ports=ANY)) as served:
         assert served.passwords == {"bob@example.org": "new"}
+
+
+def test_files_of_mail_come_once(tmp_path: Path) -> None:
+    mbox = tmp_path / "two.mbox"
+    mbox.write_bytes(b"From a\nSubject: one\n\n1\n\nFrom a\nSubject: two\n\n2\n")
+    options = Options(users=BOB, store=tmp_path / "mail", mail=[("Bob@example.org", mbox)], ports=ANY)
+    with serve(options) as served, closing(poplib.POP3(*where(served))) as client:
+        client.user("bob")
+        client.pass_("correct horse")
+        client.dele(1)
+        client.quit()
+    mbox.write_bytes(mbox.read_bytes() + b"\nFrom a\nSubject: three\n\n3\n")
+    with serve(options) as served:
+        assert [letter[0] for letter in fetched(served, "correct horse")] == [
+            b"Subject: two",
+            b"Subject: three",
+        ]
 
 
 def test_a_store_in_use_is_refused_and_stays_in_use(folder: Path) -> None:
