@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from labkit.views.panels import Explorer as Explorer
     from labkit.views.panels import Faults as Faults
     from labkit.views.panels import Player as Player
+    from labkit.views.report import report as report
     from labkit.world.journey import travel as travel
     from labkit.world.world import World as World
 
@@ -63,12 +64,13 @@ _HOME = {
     "journey": "labkit.views.journey",
     "ladder": "labkit.views.ladder",
     "read_capture": "labkit.tables",
+    "report": "labkit.views.report",
     "travel": "labkit.world.journey",
 }
 __all__ = [
     *("Capture", "LabError", "ProtocolError", "Stalled", "World"),
     *("Console", "Explorer", "Faults", "Player"),
-    *("annotate", "glossary", "journey", "ladder", "read_capture", "travel"),
+    *("annotate", "glossary", "journey", "ladder", "read_capture", "report", "travel"),
 ]
 
 

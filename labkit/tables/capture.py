@@ -208,6 +208,20 @@ class Capture:
         with whole_file(path) as part:
             self.rows(table).to_parquet(part)
 
+    def to_html(self, path: Where | None = None) -> str | None:
+        """One page of its own: figures, journey, and every connection with every octet explained.
+
+        Returned, or written to `path`.
+        """
+        import labkit  # how a capture looks is for the views to say, which the package opens on demand
+
+        page = labkit.report(self, title=self.name or "A capture", whole=True).page()
+        if path is None:
+            return page
+        with _text_file(path) as file:
+            file.write(page)
+        return None
+
     # How it looks
 
     def story(self) -> Any:

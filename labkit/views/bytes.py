@@ -69,13 +69,15 @@ def annotate(
     exchange: int | Iterable[int] | None = None,
     limit: int = 400,
     hex: bool = False,
+    fold: bool = True,
     selected: tuple[int, int] | None = None,
 ) -> Picture:
     """The octets of one connection (the first, when not named), or of some of its exchanges.
 
     `source` is a world, a capture, or a `lines` table; from that table alone only line ends
     are marked.  Beyond `limit` lines the rest is counted and not shown.  `hex` writes the octets as
-    numbers beside the text, sixteen in a row; `selected` is a connection and an exchange that stand out.
+    numbers beside the text, sixteen in a row; without `fold` long data is shown whole; `selected` is a
+    connection and an exchange that stand out.
     """
     if connection is None:
         found = rows_of(source, "lines")
@@ -88,7 +90,7 @@ def annotate(
         marks = [mark for mark in marks if mark.exchange in wanted]
     with not_collecting():
         marked = _marked(lines, {row["exchange"]: row for row in exchanges}, _notes(lines, flaws, marks))
-        shown = list(islice(_folded(marked), limit))
+        shown = list(islice(_folded(marked) if fold else marked, limit))
         rest = len(lines) - sum(line.lines for line in shown)
         wire = Wire(
             shown,

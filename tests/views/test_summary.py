@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -9,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from labkit import World
 from labkit.errors import LabError
 from labkit.views import plots, summary_plots
 from labkit.views.report import report
@@ -124,6 +126,23 @@ def test_a_report_is_one_page_with_every_connection(journey_rows: dict[str, Any]
     assert page.count("<details><summary>") >= 4
     assert "3: SMTP delivery, mail.example.org to mx.example.net, port 25" in page
     assert "2 more connections not shown" in report(journey_rows, limit=2, plots=False).page()
+
+
+def test_a_capture_is_one_page_of_its_own_with_every_octet(tmp_path: Path) -> None:
+    with World(seed=0) as world:
+        alice = world.user("alice@example.com")
+        alice.submit(alice.compose(to=alice, subject="Long", text="".join(f"line {n}\n" for n in range(99))))
+        world.settle()
+        capture = world.capture
+    assert capture.to_html(tmp_path / "a.html") is None
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert page == capture.to_html()
+    assert all(f">line {n}<" in page for n in range(99)), "nothing is folded"
+    assert "lines of data" in report(capture, plots=False).page()
+    assert not re.search(r"<script|src=|url\((?!#)|@import|<link", page), "it asks for nothing from elsewhere"
+    assert "secret-alice" not in page
+    assert ">EHLO</span>" in page
+    assert "the command's word" in page, "each part is explained"
 
 
 def test_nothing_was_captured() -> None:
