@@ -179,11 +179,13 @@ class UserHost(Device):
         tls: TLS = "none",
         mechanism: str | None = None,
         pipelined: bool = False,
+        utf8: bool = False,
     ) -> list[bytes]:
         """Fetch what rests in this user's mailbox, oldest first.
 
         `mechanism` logs in with AUTH, or with POP3's APOP, in place of a name and a password in clear.
-        `pipelined`, POP3's alone, asks for many messages without waiting for each.
+        POP3's alone: `pipelined` asks for many messages without waiting, `utf8` also for those with UTF-8
+        in their header (RFC 6856).
         """
         clients: dict[str, Callable[..., Dialogue[Any]]] = {
             "pop3": pop3.retrieve_all,
@@ -191,8 +193,8 @@ class UserHost(Device):
         }
         if protocol not in clients:
             raise LabError(f"mail cannot be retrieved by {protocol!r}: choose pop3 or imap")
-        if pipelined and protocol != "pop3":
-            raise LabError(f"only POP3 is asked to pipeline, not {protocol!r}")
+        if (pipelined or utf8) and protocol != "pop3":
+            raise LabError(f"pipelined and utf8 are for POP3, not for {protocol!r}")
         dialogue = clients[protocol](
             self.address,
             self.password,
@@ -200,7 +202,7 @@ class UserHost(Device):
             mechanism=mechanism,
             starttls=self.server.name if tls == "STARTTLS" else None,
             token=self.world.token,
-            **({"pipelined": True} if pipelined else {}),
+            **({"pipelined": pipelined, "utf8": utf8} if protocol == "pop3" else {}),
         )
         found = await self._converse("access", protocol, tls, dialogue)
         return [message.data for message in found]

@@ -304,20 +304,34 @@ def test_capabilities_in_each_state(site: Site) -> None:
     assert capabilities(wire.login()) == [*before, "IMPLEMENTATION labkit"]
 
 
-@pytest.mark.parametrize(
-    ("hidden", "commands"),
-    [
-        ("USER", ["USER mrose", "PASS sec ret"]),
-        ("APOP", ["APOP mrose 0"]),
-        ("TOP", ["TOP 1 0"]),
-        ("UIDL", ["UIDL", "UIDL 1"]),
-        ("STLS", ["STLS"]),
-        ("SASL", ["AUTH PLAIN"]),
-        ("UTF8", ["UTF8"]),
-        ("LANG", ["LANG", "LANG de"]),
-        ("CAPA", ["CAPA"]),
-    ],
-)
+WITH_COMMANDS = {
+    "USER": ["USER mrose", "PASS sec ret"],
+    "APOP": ["APOP mrose 0"],
+    "TOP": ["TOP 1 0"],
+    "UIDL": ["UIDL", "UIDL 1"],
+    "STLS": ["STLS"],
+    "SASL": ["AUTH PLAIN"],
+    "UTF8": ["UTF8"],
+    "LANG": ["LANG", "LANG de"],
+    "CAPA": ["CAPA"],
+}
+INFORMING = ["PIPELINING", "EXPIRE", "LOGIN-DELAY", "IMPLEMENTATION", "RESP-CODES", "AUTH-RESP-CODE"]
+IANA = {  # https://www.iana.org/assignments/pop3-extension-mechanism: the capabilities
+    *("TOP", "USER", "SASL", "RESP-CODES", "LOGIN-DELAY", "PIPELINING", "EXPIRE", "UIDL"),
+    *("IMPLEMENTATION", "AUTH-RESP-CODE", "STLS", "LANG", "UTF8"),
+}
+
+
+def test_all_of_ianas_registry_is_advertised_and_can_be_hidden(site: Site) -> None:
+    wire = Wire(Pop3Session(with_tls(site), login_delay=60)).login()
+    assert {name.split()[0] for name in capabilities(wire)} == IANA
+    assert {*WITH_COMMANDS, *INFORMING} >= IANA
+    wire("QUIT")
+    hidden = Wire(Pop3Session(with_tls(site), hidden=IANA - {"USER"}))
+    assert capabilities(hidden) == capabilities(hidden.login()) == ["USER"]
+
+
+@pytest.mark.parametrize(("hidden", "commands"), WITH_COMMANDS.items())
 def test_a_hidden_capability_does_not_work_either(site: Site, hidden: str, commands: list[str]) -> None:
     wire = Wire(Pop3Session(with_tls(site), hidden={hidden}))
     for command in commands:
@@ -326,10 +340,18 @@ def test_a_hidden_capability_does_not_work_either(site: Site, hidden: str, comma
         assert hidden not in [name.split()[0] for name in capabilities(wire)]
 
 
-@pytest.mark.parametrize("hidden", ["PIPELINING", "EXPIRE", "LOGIN-DELAY", "IMPLEMENTATION"])
+@pytest.mark.parametrize("hidden", INFORMING)
 def test_what_only_informs_can_be_hidden(site: Site, hidden: str) -> None:
     wire = Wire(Pop3Session(site, hidden={hidden}, login_delay=60)).login()
     assert hidden not in [name.split()[0] for name in capabilities(wire)]
+
+
+@pytest.mark.parametrize("name", sasl.MECHANISMS)
+def test_each_mechanism_can_be_hidden(site: Site, name: str) -> None:
+    wire = Wire(Pop3Session(site, hidden={f"SASL {name}"}))
+    others = [other for other in sasl.MECHANISMS if other != name]
+    assert f"SASL {' '.join(others)}" in capabilities(wire)
+    assert wire(f"AUTH {name}") == f"-ERR the mechanisms here are {' '.join(others)}"
 
 
 def test_single_mechanisms_can_be_hidden(site: Site) -> None:

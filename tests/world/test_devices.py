@@ -63,8 +63,16 @@ def test_retrieving_pipelined_costs_fewer_round_trips(either, alice, bob):
     assert bob.retrieve() == bob.retrieve(pipelined=True)
     one_by_one, pipelined = either.capture.connections.round_trips
     assert pipelined < one_by_one
-    with pytest.raises(LabError, match="only POP3 is asked to pipeline"):
+    with pytest.raises(LabError, match="pipelined and utf8 are for POP3"):
         bob.retrieve("imap", pipelined=True)
+
+
+def test_retrieving_a_message_with_utf8_in_its_header(either, bob):
+    message = "Subject: grüße\r\n\r\nhallo\r\n".encode()
+    either.call(lambda: bob.server.mailbox("bob@example.org").append(message))
+    with pytest.raises(pop3.Refused, match=r"\[UTF8\]"):
+        bob.retrieve()
+    assert bob.retrieve(utf8=True) == [message]
 
 
 @pytest.mark.parametrize("tls", ["STARTTLS", "implicit"])
