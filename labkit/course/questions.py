@@ -76,6 +76,18 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
             lock of the maildrop (RFC 2449 8.1.1).""",
         ),
     ),
+    "14": (
+        (
+            "An IMAP server sends a line that begins with *, and nothing was asked. What is it?",
+            """Untagged data: something that is now so. A letter has come or gone, a flag has changed.
+            The client corrects its picture of the mailbox (RFC 9051 7).""",
+        ),
+        (
+            "How does the receiver of a literal know where it ends, and what follows from that?",
+            """By the number of octets in braces before it. Nothing in it is special, no dot is doubled, and a
+            wrong number makes commands of text, or text of commands.""",
+        ),
+    ),
     "24": (
         (
             "The line is cut before the last reply. What happens to the letter in SMTP, and what in POP3?",
