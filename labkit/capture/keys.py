@@ -54,6 +54,12 @@ class KeyLog:
         """The secrets of the session whose ClientHello has these random octets; empty if none are known."""
         return self._sessions.get(client_random, {})
 
+    def copy(self) -> KeyLog:
+        """Another with the same secrets."""
+        other = KeyLog()
+        other._sessions = {random: dict(secrets) for random, secrets in self._sessions.items()}
+        return other
+
     def text(self) -> bytes:
         """All of it in the form it is read from."""
         return b"".join(

@@ -10,6 +10,7 @@ the other way.
 
 from __future__ import annotations
 
+from labkit.capture.keys import KeyLog
 from labkit.capture.source import Source
 from labkit.capture.tape import Tape
 from labkit.capture.windows import Reading
@@ -18,14 +19,16 @@ from labkit.capture.write import write
 __all__ = ["read", "write"]
 
 
-def read(source: Source, *, name: str | None = None) -> Tape:
+def read(source: Source, *, name: str | None = None, keys: KeyLog | None = None) -> Tape:
     """The tape of a capture file; `name` is what to call it if not by its path.
+
+    TLS is opened with `keys`, and with those that a pcapng file holds itself (see tls/).
 
     What a damaged file holds before the damage is read, and `Tape.notes` says where it
     stopped.  Raises LabError if the file cannot be opened or is no capture at all.
     """
-    reading = Reading(source, name=name, window=None)
+    reading = Reading(source, name=name, window=None, keys=keys)
     tape = Tape(reading.name, framed=True)
     tape.flows = [flow for flows in reading for flow in flows]
-    tape.notes, tape.packets = reading.notes, reading.packets
+    tape.notes, tape.packets, tape.keys = reading.notes, reading.packets, reading.keys
     return tape

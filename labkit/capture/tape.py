@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from labkit.capture.keys import KeyLog
 from labkit.capture.stream import Gap, Stream, numbers
 from labkit.net.tap import Connection, Side, Tap
 
@@ -86,6 +87,7 @@ class Tape:
                packets were skipped and why.  Empty when all is well.
     `packets`  frames in the file; 0 for a live capture
     `framed`   it came from a file, so there are frame numbers
+    `keys`     the secrets of its TLS sessions that are known; a pcapng file keeps them
     """
 
     def __init__(self, name: str = "", *, framed: bool = False) -> None:
@@ -94,6 +96,7 @@ class Tape:
         self.flows: list[Flow] = []
         self.notes: list[str] = []
         self.packets = 0
+        self.keys = KeyLog()
         self._tap: Tap | None = None
         self._vantage: Side = "client"
         self._read = 0  # records of the tap taken in so far

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from labkit.capture.keys import KeyLog
 from labkit.capture.source import Input, Source, name_of
 from labkit.capture.tape import Flow
 
@@ -32,12 +33,24 @@ class Reading:
     `notes`, `packets` and `position` (octets of the file, of `total` if that is known) say how far it
     is.  With a `window` of None there is one window, the whole file, whose octets stay in a large
     file until they are looked at; otherwise what a window's flows say is joined by then.
+
+    TLS is opened with `keys` and with the secrets that a pcapng file holds itself; afterwards `keys`
+    has both.
     """
 
     def __init__(
-        self, source: Source, *, name: str | None = None, window: int | None = WINDOW, share: Share = (0, 1)
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        window: int | None = WINDOW,
+        share: Share = (0, 1),
+        keys: KeyLog | None = None,
     ) -> None:
         self.name = name or name_of(source)
+        self.keys = KeyLog() if keys is None else keys.copy()
+        self._with_keys = keys is not None
+        self._told = 0  # secrets of the file that are in `keys`
         self.notes: list[str] = []
         self.packets = 0
         self._window, self._share = window and max(window, HEAD), share
@@ -51,11 +64,6 @@ class Reading:
     @property
     def total(self) -> int | None:
         return self._input.total
-
-    @property
-    def secrets(self) -> bytes:
-        """Lines of TLS key logs that the file has held so far."""
-        return b"".join(self._parser.secrets) if self._parser else b""
 
     def __iter__(self) -> Iterator[list[Flow]]:
         from labkit.capture.assembly import Assembly
@@ -77,10 +85,23 @@ class Reading:
                 self.packets = self._parser.number
                 rest = b"" if ended else bytes(raw[at + self._parser.place - before :])
                 flows, carried = assembly.take(tcp, udp, buffer, self.packets, ended)
+                self._open_tls(flows)
                 yield flows
         for why, number in tally.items():
             if number:
                 self.notes.append(f"{self.name}: {number} packet{'s' * (number != 1)} left out, {why}")
+
+    def _open_tls(self, flows: list[Flow]) -> None:
+        """Read what was said inside TLS, as far as there are keys."""
+        assert self._parser is not None
+        for text in self._parser.secrets[self._told :]:
+            self.keys.add(text)
+        self._told = len(self._parser.secrets)
+        if self._with_keys or self._told:
+            from labkit.capture.tls.decrypt import Unsealing
+
+            for flow in flows:
+                Unsealing(flow, self.keys).advance(whole=True)
 
     def _next(self, front: bytes) -> tuple[Octets, bool]:
         """The next window, behind what is left of those before; and whether it is the last."""

@@ -1,11 +1,12 @@
-"""A tape as a pcap file: the packets that would have carried its octets.
+"""A tape as a pcap or pcapng file: the packets that would have carried its octets.
 
 What an eavesdropper sees is written: plain octets and TLS records, not what is inside
 them.  A connection opens with SYN, SYN+ACK and ACK, carries every record in segments of
 at most 1460 octets, each second one and the last acknowledged at once, and ends as it
 ended: with FIN, with RST, or, when it was cut, with nothing.  Ethernet addresses are
 locally administered and made from the IP addresses.  Reading the file gives equal
-streams and times.  Gaps stay gaps: their sequence numbers are passed over.
+streams and times.  Gaps stay gaps: their sequence numbers are passed over.  A pcapng file also
+holds the secrets of its TLS sessions, where they are known, so that whoever has it can open them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import gzip
 import io
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from heapq import merge
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -22,7 +23,9 @@ from os import PathLike, fspath
 from typing import BinaryIO, NamedTuple
 
 from labkit.capture.files import whole_file
+from labkit.capture.keys import KeyLog
 from labkit.capture.packets import ACK, ETHERNET, FIN, IPV4, IPV6, RST, SYN, TCP, UDP
+from labkit.capture.pcapng import INTERFACE, PACKET, SECRETS, TLS_KEY_LOG
 from labkit.capture.tape import Flow, Tape
 from labkit.errors import LabError
 from labkit.net.tap import Side, Tap
@@ -31,6 +34,8 @@ PUSH = 8
 WINDOW = 64_240  # octets: 44 segments, and never more than two are on the way
 MSS = {4: 1460, 6: 1440}
 SNAPSHOT = 262_144
+CLASSIC = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAPSHOT, ETHERNET)
+SECTION = 0x0A0D0D0A
 OPENING, DATA, CLOSING = range(3)  # what comes first of what has one time
 LAST = 1 << 62  # behind all others of its rank
 
@@ -52,31 +57,61 @@ class Event(NamedTuple):
     flags: int = 0
 
 
-def write(capture: Tape | Tap, target: str | PathLike[str] | BinaryIO) -> None:
+def write(capture: Tape | Tap, target: str | PathLike[str] | BinaryIO, *, keys: KeyLog | None = None) -> None:
     """Write a tape, or all that a live tap has seen from the client's side, as a pcap file.
 
-    A path that ends in `.gz` is compressed.  The file appears under its name when it is
+    A path that ends in `.pcapng` is one, with the secrets in `keys` or, without those, the tape's own; one
+    that ends in `.gz` is compressed.  The file appears under its name when it is
     whole.  Raises LabError if it cannot be written.
     """
     tape = Tape.from_tap(capture) if isinstance(capture, Tap) else capture
     if not isinstance(target, str | PathLike):
-        _write(tape, target)
+        _write(tape, target, CLASSIC, _record)
         return
+    form = CLASSIC, _record
+    if fspath(target).removesuffix(".gz").endswith(".pcapng"):
+        form = _opening(tape.keys if keys is None else keys), _packet_block
     with whole_file(target) as part, part.open("wb") as file:
         if fspath(target).endswith(".gz"):
             with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-                _write(tape, packed)
+                _write(tape, packed, *form)
         else:
-            _write(tape, file)
+            _write(tape, file, *form)
 
 
-def _write(tape: Tape, file: BinaryIO | gzip.GzipFile) -> None:
+def _record(time: int, packet: bytes) -> bytes:
+    """A packet of a pcap file."""
+    seconds, micros = divmod(time, 1_000_000)
+    return struct.pack("<IIII", seconds & 0xFFFFFFFF, micros, len(packet), len(packet)) + packet
+
+
+def _opening(keys: KeyLog) -> bytes:
+    """What a pcapng file begins with: its section, the secrets, and the one interface."""
+    opening = _block(SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    if keys:
+        text = keys.text()
+        opening += _block(SECRETS, struct.pack("<II", TLS_KEY_LOG, len(text)) + text)
+    return opening + _block(INTERFACE, struct.pack("<HHI", ETHERNET, 0, SNAPSHOT))
+
+
+def _packet_block(time: int, packet: bytes) -> bytes:
+    high, low = divmod(time, 1 << 32)
+    return _block(PACKET, struct.pack("<IIIII", 0, high, low, len(packet), len(packet)) + packet)
+
+
+def _block(kind: int, body: bytes) -> bytes:
+    """A block of a pcapng file."""
+    body += bytes(-len(body) % 4)
+    return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
+
+def _write(
+    tape: Tape, file: BinaryIO | gzip.GzipFile, opening: bytes, framed: Callable[[int, bytes], bytes]
+) -> None:
     buffered = io.BytesIO()
-    buffered.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAPSHOT, ETHERNET))
+    buffered.write(opening)
     for time, packet in packets(tape):
-        seconds, micros = divmod(time, 1_000_000)
-        buffered.write(struct.pack("<IIII", seconds & 0xFFFFFFFF, micros, len(packet), len(packet)))
-        buffered.write(packet)
+        buffered.write(framed(time, packet))
         if buffered.tell() > 1 << 20:
             file.write(buffered.getvalue())
             buffered.seek(0)

@@ -18,6 +18,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TextIO
 
 from labkit.capture.files import whole_file
+from labkit.capture.keys import KeyLog, key_log
 from labkit.capture.tape import Tape
 from labkit.errors import LabError
 from labkit.net.tap import Connection
@@ -179,19 +180,23 @@ class Capture:
     # Files
 
     def save(self, path: Where) -> None:
-        """The whole capture: .pcap (also .pcap.gz), .jsonl or .parquet, to be read by `read_capture`."""
+        """The whole capture, to be read by `read_capture`: .pcap or .pcapng (also .gz), .jsonl or .parquet."""
         from labkit.capture import archive, write
 
-        if str(fspath(path)).removesuffix(".gz").endswith((".pcap", ".cap")):
+        if str(fspath(path)).removesuffix(".gz").endswith((".pcap", ".cap", ".pcapng")):
             write.write(self._whole("a pcap"), path)
         else:
             archive.write(self._whole("an archive"), path)
 
-    def to_pcap(self, path: Where) -> None:
-        """The packets that carried it; of TLS what an eavesdropper saw."""
+    def to_pcap(self, path: Where, *, keys: KeyLog | Where | None = None) -> None:
+        """The packets that carried it; of TLS what an eavesdropper saw.
+
+        A .pcapng file also has the secrets of its TLS sessions, those of the key log `keys` or those
+        that this capture was read with, and opens like that, in Wireshark too.
+        """
         from labkit.capture import write
 
-        write.write(self._whole("a pcap"), path)
+        write.write(self._whole("a pcap"), path, keys=key_log(keys))
 
     def to_jsonl(self, path: Where, table: str = "exchanges") -> None:
         """One table as JSON Lines."""

@@ -8,6 +8,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
+from labkit.capture.keys import KeyLog, key_log
 from labkit.capture.tape import Flow, Tape
 from labkit.dissect.dissector import Dissection
 from labkit.dissect.exchange import Exchange
@@ -25,32 +26,36 @@ if TYPE_CHECKING:
 
 Where = str | PathLike[str]
 Source = Where | BinaryIO
+Keys = KeyLog | Where
 
 
 @overload
-def read_capture(source: Source, *, name: str | None = None) -> Capture: ...
+def read_capture(source: Source, *, name: str | None = None, keys: Keys | None = None) -> Capture: ...
 @overload
-def read_capture(source: list[Where] | tuple[Where, ...]) -> Captures: ...
+def read_capture(source: list[Where] | tuple[Where, ...], *, keys: Keys | None = None) -> Captures: ...
 def read_capture(
-    source: Source | list[Where] | tuple[Where, ...], *, name: str | None = None
+    source: Source | list[Where] | tuple[Where, ...], *, name: str | None = None, keys: Keys | None = None
 ) -> Capture | Captures:
     """The capture in a file: pcap, pcapng, either compressed by gzip, or labkit's own .jsonl or .parquet.
 
     Several paths give a `Captures`, whose tables are those of all of them, one behind the other.
-    Raises LabError if a file cannot be opened or is no capture.
+    TLS of version 1.2 and 1.3 is opened with `keys`, a key log as SSLKEYLOGFILE names one (or a `KeyLog`),
+    and with the secrets that a pcapng file holds itself.
+    Raises LabError if a file cannot be opened, or is no capture or no key log.
     """
+    log = key_log(keys)
     if isinstance(source, list | tuple):
-        return Captures([Capture(read_tape(each)) for each in source])
-    return Capture(read_tape(source, name=name))
+        return Captures([Capture(read_tape(each, keys=log)) for each in source])
+    return Capture(read_tape(source, name=name, keys=log))
 
 
-def read_tape(source: Source, *, name: str | None = None) -> Tape:
+def read_tape(source: Source, *, name: str | None = None, keys: KeyLog | None = None) -> Tape:
     """The tape in a file of any of these kinds."""
     from labkit.capture import archive, pcap
 
     if isinstance(source, str | PathLike) and archive.is_archive(source):
         return archive.read(source, name=name)
-    return pcap.read(source, name=name)
+    return pcap.read(source, name=name, keys=keys)
 
 
 class Captures:
@@ -62,8 +67,9 @@ class Captures:
     def rows(self, table: str = "exchanges") -> Table:
         whole = Table(table)
         for capture in self.captures:
-            for name, values in capture.rows(table).columns.items():
-                whole.columns[name].extend(values)
+            rows = capture.rows(table)
+            for name in rows.columns:
+                whole[name].extend(rows[name])
         return whole
 
     def __getattr__(self, name: str) -> Any:
