@@ -1,7 +1,28 @@
-"""What is carried: addresses, header fields, the MIME tree.
+"""What is carried: addresses, header fields, the MIME tree; and what is wrong with them.
 
-`address` reads and writes mailboxes, paths and address lists, and raises ProtocolError;
-`fields` cuts the header into fields and knows Received, Date and Message-ID; `mime` finds the
-parts of a message by their byte offsets; `compose` makes new messages.  Reading with `fields`
-and `mime` never raises, whatever the octets: captured mail is what it is.
+- `address` (`mailbox`, `address_list`, `idn`, `historical`) raises ProtocolError;
+- `fields` cuts a header into fields, `words`, `dates`, `trace` and `parameters` read what stands in them;
+- `mime` finds the parts of a message by their offsets, `transfer` decodes their bodies;
+- `linting` lists what a message breaks, by `catalogue` and `grammars`;
+- `compose` and `reports` make new messages.
+
+Reading with `fields` and `mime` never raises, whatever the octets: captured mail is what it is.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labkit.message.linting import Violation as Violation
+    from labkit.message.linting import lint as lint
+
+__all__ = ["Violation", "lint"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from labkit.message import linting
+
+    return getattr(linting, name)
