@@ -117,7 +117,12 @@ def trust(laid: Laid) -> None:
 
 
 def _run(command: list[str], **more: str) -> int:
-    return subprocess.run(command, check=False, env={**os.environ, **more}).returncode
+    """Become that program: who ends labkit by a signal ends it, and nothing is left behind."""
+    environment = {**os.environ, **more}
+    if os.name == "nt":  # there a program cannot become another one
+        return subprocess.run(command, check=False, env=environment).returncode
+    sys.stdout.flush()
+    os.execve(command[0], command, environment)
 
 
 def _config_path() -> str:

@@ -9,13 +9,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browsing import LABKIT, Lab, Notebook, Server, notebook_of
+from support.browsing import LAB_OPTIONS, Lab, Notebook, Server, notebook_of
+from support.serving import LABKIT
 
+PROJECT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -45,15 +50,25 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def server(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`labkit lab` in an empty folder."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with labkit as it is installed, for PYTHONPATH."""
+    pytest.importorskip("hatchling", reason="hatchling is not installed")
+    built, site = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)]
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
+    (found,) = built.glob("*.whl")
+    with zipfile.ZipFile(found) as packed:
+        packed.extractall(site)
+    return site
+
+
+@pytest.fixture(scope="session")
+def server(browser: Any, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`labkit lab` from a wheel, in an empty folder."""
     home = tmp_path_factory.mktemp("home")
     folder = home / "course"
-    options = [
-        "--no-browser", "--ServerApp.port=0", "--ServerApp.token=", "--allow-root",
-        "--LabApp.expose_app_in_browser=True",
-    ]  # fmt: skip
-    serving = Server([*LABKIT, "lab", str(folder), "--", *options], folder, home)
+    options = [*LAB_OPTIONS, "--LabApp.expose_app_in_browser=True"]
+    serving = Server([*LABKIT, "lab", str(folder), "--", *options], folder, home, PYTHONPATH=str(wheel))
     yield serving
     serving.stop()
 
@@ -72,6 +87,7 @@ def lab(shared_lab: Lab) -> Iterator[Lab]:
     yield shared_lab
     shared_lab.tidy()
     shared_lab.wear("Light")
+    shared_lab.show_files(True)
     shared_lab.page.set_viewport_size(SIZE)
 
 

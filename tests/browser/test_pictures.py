@@ -13,6 +13,8 @@ from support.browsing import WIDGETS, Lab, use
 FOLDER = os.environ.get("LABKIT_PICTURES")
 NOTEBOOKS = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
 TALL = {"width": 1180, "height": 3200}
+NARROW = {"narrow": {"width": 720, "height": 4200}, "zoomed": {"width": 590, "height": 4200}}
+"""A narrow window, and what a window of 1180 is at 200 %; without the list of files."""
 
 pytestmark = pytest.mark.skipif(not FOLDER, reason="pictures are made by `make screenshots`")
 
@@ -35,6 +37,16 @@ def test_widgets(name: str, theme: str, lab: Lab, open_notebook: Callable[..., A
     notebook = open_notebook(*WIDGETS[name])
     use(notebook, name)
     keep(notebook.panel, name, theme)
+
+
+@pytest.mark.parametrize("how", NARROW)
+@pytest.mark.parametrize("name", WIDGETS)
+def test_narrow_widgets(name: str, how: str, lab: Lab, open_notebook: Callable[..., Any]) -> None:
+    lab.page.set_viewport_size(NARROW[how])
+    lab.show_files(False)
+    notebook = open_notebook(*WIDGETS[name])
+    use(notebook, name)
+    keep(notebook.panel, f"{name}-{how}", "light")
 
 
 @pytest.mark.parametrize("name", [*NOTEBOOKS, "index.ipynb"])

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
-import sys
+import urllib.error
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-LABKIT = [sys.executable, "-c", "from labkit.cli import main; main()"]
+from support.serving import LONGEST_START
+
+LAB_OPTIONS = ["--no-browser", "--ServerApp.port=0", "--ServerApp.token=", "--allow-root"]
+NOBODY = "http://127.0.0.1:9"
 WORLD = """\
 from labkit import World
 world = World(seed=0)
@@ -29,9 +34,9 @@ WIDGETS = {"console": (WORLD, CONSOLE), "explorer": (TRAVELLED, EXPLORER), "play
 
 
 class Server:
-    """A program that says on stderr where it serves."""
+    """A program that says on stderr where it serves; whom it asks in the network does not answer."""
 
-    def __init__(self, command: list[str], folder: Path, home: Path) -> None:
+    def __init__(self, command: list[str], folder: Path, home: Path, **more: str) -> None:
         environment = {
             **os.environ,
             "HOME": str(home),
@@ -40,15 +45,18 @@ class Server:
             "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
             "IPYTHONDIR": str(home / "ipython"),
             "JUPYTER_PLATFORM_DIRS": "1",
+            "http_proxy": NOBODY,
+            "https_proxy": NOBODY,
+            **more,
         }
         self.folder = folder
         self.log = (home / "server.log").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            start_new_session=True,
-        )  # fmt: skip
+            command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         self.url = self._said()
         self.base = re.sub(r"(http://[^/]*).*", r"\1", self.url)
+        self._wait()
 
     def _said(self) -> str:
         assert self.process.stdout is not None
@@ -60,11 +68,27 @@ class Server:
         self.log.seek(0)
         raise AssertionError(f"the server ended before it served:\n{self.log.read()}")
 
+    def _wait(self) -> None:
+        """It says where it will serve a moment before it does."""
+        deadline = monotonic() + LONGEST_START
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.base}/favicon.ico").close()
+            except urllib.error.HTTPError:
+                return
+            except OSError:
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(0.05)
+                assert self.process.returncode is None, "the server ended before it served"
+                assert monotonic() < deadline, "the server never served"
+            else:
+                return
+
     def stop(self) -> None:
-        """End it and what it started."""
-        os.killpg(self.process.pid, signal.SIGTERM)
+        """End it, as a service manager does: it alone is told."""
+        self.process.terminate()
         assert self.process.stdout is not None
-        for line in self.process.stdout:  # until the last of them has gone
+        for line in self.process.stdout:  # until the last that it started has gone
             self.log.write(line)
         self.process.stdout.close()
         self.process.wait(30)
@@ -79,6 +103,7 @@ class Lab:
         self.troubles: list[str] = []
         page.on("console", lambda said: self._note(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self._note(str(error)))
+        page.on("request", lambda asked: self._note_stranger(asked.url))
         self.load()
 
     def load(self) -> None:
@@ -89,6 +114,10 @@ class Lab:
     def _note(self, words: str) -> None:
         if "favicon" not in words:
             self.troubles.append(words)
+
+    def _note_stranger(self, url: str) -> None:
+        if not url.startswith((self._base, "data:", "blob:")):
+            self.troubles.append(f"somebody else is asked: {url}")
 
     def command(self, name: str, **arguments: Any) -> None:
         """What a menu or a key would call, to its end."""
@@ -108,6 +137,10 @@ class Lab:
         self.command("apputils:change-theme", theme=f"JupyterLab {theme}")
         is_light = str(theme == "Light").lower()
         self.page.locator(f"body[data-jp-theme-light={is_light}]").wait_for(state="attached")
+
+    def show_files(self, shown: bool) -> None:
+        """The list of files at the left, which takes a part of a narrow window."""
+        self.page.evaluate("""shown => jupyterapp.shell[shown ? "expandLeft" : "collapseLeft"]()""", shown)
 
     def tidy(self) -> None:
         """End the kernels, so that the next test does not share a machine with them, and close all."""
