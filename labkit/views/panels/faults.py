@@ -44,7 +44,7 @@ class Faults(Panel):
         try:
             chosen = parse(fault, seed=self.world.seed)
             self._known(chosen.host)
-            self.off(chosen.fault.name)
+            self._take_off(chosen.fault.name)
             self.world.call(lambda: self.world.network.faults.append(chosen.rule))
             self._on[chosen.fault.name] = chosen
         except Exception as error:
@@ -55,9 +55,7 @@ class Faults(Panel):
     def off(self, name: str | None = None) -> Faults:
         """Switch a fault off by its name; without one, all."""
         for found in list(self._on) if name is None else [name.partition("@")[0].partition(":")[0]]:
-            chosen = self._on.pop(found, None)
-            if chosen is not None and chosen.rule in self.world.network.faults:
-                self.world.call(lambda rule=chosen.rule: self.world.network.faults.remove(rule))  # type: ignore[misc]
+            self._take_off(found)
         self._draw()
         return self
 
@@ -76,6 +74,11 @@ class Faults(Panel):
             self._status.value = el("p", "The letter is on its way …", class_="lk lk-note")
         self._errand(self._box is not None and not self.world.is_simulated, job, self._draw)
         return self
+
+    def _take_off(self, name: str) -> None:
+        chosen = self._on.pop(name, None)
+        if chosen is not None and chosen.rule in self.world.network.faults:
+            self.world.call(lambda: self.world.network.faults.remove(chosen.rule))
 
     def _known(self, host: str) -> None:
         if host != EVERYWHERE and self.world.network.hosts.at(host) is None:
@@ -135,7 +138,9 @@ class Faults(Panel):
         switch.observe(lambda change: self._on_switch(name, change["new"]), "value")
         self._switches[name], self._arguments[name] = switch, entry
         words = el("div", fault.sentence, " ", el("small", f"({fault.rfc})"), class_="lk lk-sentence")
-        return row(switch, entry, w.HTML(words))
+        made = row(switch, entry, w.HTML(words))
+        made.add_class("lk-fault")
+        return made
 
     def _on_switch(self, name: str, is_on: bool) -> None:
         if self._quiet:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from labkit.errors import LabError
 from labkit.views.ladder import ladder
 from labkit.views.panels import look
-from labkit.views.panels.shell import words_of
+from labkit.views.panels.shell import note, stack, words_of
 from labkit.views.picture import Picture
+from labkit.views.rows import to_rows
 from labkit.views.words import duration
 
 if TYPE_CHECKING:
@@ -81,9 +82,15 @@ def comparison(probes: Sequence[Probe]) -> Picture:
 
 
 def way(world: World, probe: Probe) -> Picture:
-    """The ladder of one letter."""
+    """A ladder of each leg: two hosts, and all that they said to each other about one letter."""
     capture: Any = world.capture.where(*probe.connections)
-    return ladder(capture, limit=60)
+    legs: dict[str, list[int]] = {}
+    for row in to_rows(capture.rows("connections")):
+        if row["protocol"] != "dns":
+            leg = f"{row.get('client_name') or 'client'} to {row.get('server_name') or 'server'}"
+            legs.setdefault(leg, []).append(row["connection"])
+    parts = [(leg, ladder(capture, connection=numbers, limit=60)) for leg, numbers in legs.items()]
+    return stack(parts or [("", note("No connection was made."))], "The way of one letter, leg by leg")
 
 
 def _two(world: World) -> tuple[UserHost, UserHost]:

@@ -6,7 +6,7 @@ outputs hold no model ids.  A widget never raises into the notebook: what goes w
 said in the widget, in words.
 
 A notebook is saved without the state of its widgets, so a widget has a twin in its cell: the still
-picture, which follows it and is hidden as long as the widget is there (look.css).
+picture, which follows it and is hidden as long as the widget is there.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from labkit.errors import LabError
 from labkit.views.markup import Markup, el, join
 from labkit.views.picture import Picture
 
+_HIDDEN = Markup(".jp-OutputArea:has(.lk-panel) > .jp-OutputArea-child:has(.lk-still) { display: none; }")
 _numbers = count(1)  # of the twins in this kernel; no notebook is saved with them
 
 
@@ -102,7 +103,7 @@ class Panel:
         face = drawn(self.picture)
         html = face._repr_html_()
         if hidden:
-            html = el("div", Markup(html), class_="lk-still")
+            html = el("div", el("style", _HIDDEN), Markup(html), class_="lk-still")
         return {"text/plain": str(face), "text/html": html}
 
     def _view(self) -> dict[str, Any]:

@@ -37,6 +37,20 @@ def test_two_copies_after_a_lost_reply(world: World, shown: Callable[[Any], str]
     faults.send()
     assert "delivered 2 times" in shown(faults)
     assert "no reply arrived" in faults._ladder.value
+    legs = ["alice-pc.example.com to mail.example.com", "mail.example.com to mail.example.org"]
+    assert [leg in faults._ladder.value for leg in legs] == [True, True]
+    assert "name server" not in faults._ladder.value
+
+
+def test_a_switch_that_is_on_is_never_off_in_between(world: World) -> None:
+    faults = Faults(world)
+    faults.widget()
+    switch, seen = faults._switches["latency"], []
+    switch.observe(lambda change: seen.append(change["new"]), "value")
+    switch.value = True
+    assert seen == [True]
+    faults.on("latency:1")
+    assert seen == [True]
 
 
 def test_switches_take_arguments_and_a_host(world: World, click: Click) -> None:

@@ -53,7 +53,7 @@ def test_the_twin_follows_the_widget(world: World, page: Published) -> None:
     assert (widget["text/plain"], widget["text/html"], no_id) == ("", "", None)
     assert WIDGET not in still
     assert "220 mail.example.com" in still["text/plain"]
-    assert still["text/html"].startswith('<div class="lk-still">')
+    assert still["text/html"].startswith('<div class="lk-still"><style>.jp-OutputArea:has(.lk-panel) >')
     console.type("EHLO me")
     data, same_id = page.updates[-1]
     assert same_id == display_id
