@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.errors import LabError, ProtocolError
-from labkit.message.compose import Attachment, compose
+from labkit.message import lint
+from labkit.message.compose import Attachment, compose, forward
 from labkit.message.fields import decode_words
 from labkit.message.mime import Part, parse
 
@@ -27,9 +28,9 @@ def write(**more: Any) -> bytes:
 
 
 def check(data: bytes) -> Part:
-    """Canonical: CRLF only, no long line, no defect here and none in the standard library's eyes."""
+    """Canonical: CRLF only, no long line, no error here and no defect in the standard library's eyes."""
     root = parse(data)
-    assert all(not part.defects for part in root.walk())
+    assert [found for found in lint(data) if found.severity == "error"] == []
     lines = data.split(b"\r\n")
     assert max(map(len, lines)) <= 998
     assert not any(b"\n" in line or b"\r" in line for line in lines)
@@ -96,6 +97,43 @@ def test_everything_at_once() -> None:
     assert alternative.children[1].text() == "<p>Grüße</p>\r\n"
     assert (file.filename, file.disposition, file.decoded()) == ("ä b.txt", "attachment", b"\0\1\2" * 100)
     assert (message.filename, message.body) == ('a"b.eml', write())
+
+
+def test_html_with_the_pictures_it_shows() -> None:
+    logo = Attachment("logo.png", b"\x89PNG", "image/png", content_id="logo@example.org")
+    data = write(
+        html='<img src="cid:logo@example.org">',
+        related=[logo],
+        attachments=[Attachment("a.txt", b"x", "text/plain")],
+    )
+    root = check(data)
+    assert lint(data) == []
+    assert [(part.path, part.content_type, part.disposition) for part in root.walk()] == [
+        ("TEXT", "multipart/mixed", None),
+        ("1", "multipart/alternative", None),
+        ("1.1", "text/plain", None),
+        ("1.2", "multipart/related", None),
+        ("1.2.1", "text/html", None),
+        ("1.2.2", "image/png", "inline"),
+        ("2", "text/plain", "attachment"),
+    ]
+    related = root.children[0].children[1]
+    assert related.params["type"] == "text/html"
+    assert related.children[1].get("Content-ID") == b"<logo@example.org>"
+
+
+def test_a_message_is_forwarded_whole() -> None:
+    original = write(subject="Grüße", text="ä")
+    said = {"sender": "bob@example.net", "to": ["carol@example.com"], "text": "See below.\n"}
+    data = forward(original, date=NINE, message_id="<2@example.net>", **said)
+    root = check(data)
+    assert lint(data) == []
+    assert decode_words(root.get("Subject") or b"") == "Fwd: Grüße"
+    assert root.children[1].body == original
+    assert root.children[1].children[0].text() == "ä\r\n"
+    assert b"Subject: FYI" in forward(
+        original, date=NINE, message_id="<2@example.net>", subject="FYI", **said
+    )
 
 
 def test_boundaries_are_taken_from_the_caller_and_never_stand_in_a_part() -> None:
