@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help tour lab test check notebooks refresh bench soak browser screenshots programs clean
+.PHONY: help tour lab test check notebooks refresh datasets bench soak browser screenshots programs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1	/' | expand -t 20
@@ -40,6 +40,11 @@ refresh: .venv/test.stamp  ## run every notebook and make every dataset again, a
 	$(BIN)/python tests/refresh_notebooks.py
 	@for file in datasets/make_*.py; do $(BIN)/python $$file || exit 1; done
 
+datasets: .venv/test.stamp  ## the captured sessions anew: simulated, and recorded where the programs are
+	@for file in datasets/make_*.py; do $(BIN)/python $$file || exit 1; done
+	$(BIN)/python datasets/record_sessions.py
+	$(BIN)/python datasets/describe.py
+
 bench: .venv/test.stamp  ## how fast, as ratios against a peer measured in the same run
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
@@ -57,6 +62,9 @@ programs:  ## the system programs that some tests drive (Debian; needs root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	  chromium curl fetchmail libnet-ssleay-perl mpop msmtp swaks tcpdump tshark
+	echo postfix postfix/main_mailer_type select No configuration | debconf-set-selections
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  dovecot-imapd dovecot-pop3d iproute2 isync neomutt offlineimap3 postfix
 
 clean:  ## remove .venv and what tools left behind
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

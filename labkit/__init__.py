@@ -20,6 +20,7 @@ A room imports only rooms above it in this list:
     views       tables -> text, SVG, HTML; widgets
     course      exercises, hints, progress, glossary
 
+Beside them, datasets.py loads the captured sessions that come with labkit.
 A protocol is found by its name in every room: `labkit/*/pop3.py` is the whole of POP3.
 What a notebook needs stands here too, and is imported when it is first used.
 """
@@ -30,6 +31,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labkit import datasets as datasets
     from labkit.course import glossary as glossary
     from labkit.errors import LabError as LabError
     from labkit.errors import ProtocolError as ProtocolError
@@ -70,11 +72,13 @@ _HOME = {
 __all__ = [
     *("Capture", "LabError", "ProtocolError", "Stalled", "World"),
     *("Console", "Explorer", "Faults", "Player"),
-    *("annotate", "glossary", "journey", "ladder", "read_capture", "report", "travel"),
+    *("annotate", "datasets", "glossary", "journey", "ladder", "read_capture", "report", "travel"),
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        return import_module("labkit.datasets")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

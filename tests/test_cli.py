@@ -435,7 +435,8 @@ def test_the_lab_works_from_a_wheel(tmp_path: Path) -> None:
     (metadata,) = site.glob("*.dist-info")
     assert "labkit = labkit.cli:main" in (metadata / "entry_points.txt").read_text()
     assert (metadata / "licenses" / "LICENSE").exists()
-    script = "import labkit, sys; print(labkit.__file__); from labkit.cli import main; sys.exit(main())"
+    script = "import labkit, sys; print(labkit.__file__); print(len(labkit.datasets.load('tour').rows()));"
+    script += "from labkit.cli import main; sys.exit(main())"
     ended = subprocess.run(
         [sys.executable, "-c", script, "lab", "notes", "--no-open"],
         cwd=tmp_path,
@@ -446,5 +447,6 @@ def test_the_lab_works_from_a_wheel(tmp_path: Path) -> None:
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert Path(ended.stdout.splitlines()[0]).is_relative_to(site)
+    assert ended.stdout.splitlines()[1] == "28"  # the datasets are in the wheel
     shipped = sorted(path.name for path in (PROJECT / "notebooks").glob("*.ipynb"))
     assert sorted(os.listdir(tmp_path / "notes")) == shipped
