@@ -6,20 +6,21 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from labkit.capture.stream import Stream
 from labkit.capture.tape import Flow, Tape
 from labkit.dissect.dissector import Protocol, dissect
 from labkit.dissect.row import Row, Span
 from labkit.net.tap import Side
+from labkit.tables.moments import ABSENT, Moments, Times
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 MANY = 2000
-"""Offsets from which on numpy is quicker than looking up one by one, its import included."""
+"""Rows from which on numpy is quicker than looking up one by one."""
 
 _SUBMISSION = frozenset(("submission", "submissions", "smtps"))
 
@@ -32,7 +33,7 @@ class Talk:
     protocol: Protocol | None
     rows: list[Row]
     step: str | None
-    moments: list[Moments] = field(default_factory=list)  # of each row
+    moments: list[Moments] | Times = field(default_factory=list)  # of each row
 
     @property
     def number(self) -> int:
@@ -45,23 +46,6 @@ class Talk:
 
     def octets(self, side: Side, span: Span) -> bytes:
         return self.flow.side(side).data[span[0] : span[1]]
-
-
-class Moments(NamedTuple):
-    """When a row was seen: µs; and the packets of its first octets."""
-
-    start: int | None
-    sent: int | None
-    first_reply: int | None
-    replied: int | None
-    frame: int | None
-    reply_frame: int | None
-
-    @property
-    def time(self) -> int:
-        found = self.start if self.start is not None else self.first_reply
-        assert found is not None
-        return found
 
 
 def dissected(tape: Tape) -> list[Talk]:
@@ -129,45 +113,40 @@ def moments_of(talk: Talk, row: Row) -> Moments:
 
 
 def _join_times(tape: Tape, talks: list[Talk]) -> None:
-    plain = [
-        (talk, row) for talk in talks if talk.protocol != "dns" for row in talk.rows if row.verb != "TLS"
-    ]
-    quick = iter(_many_moments(tape, plain)) if len(plain) > MANY else None
+    """Look up when the rows were seen: one by one where they are few, in columns where they are many."""
+    if sum(len(talk.rows) for talk in talks) < MANY:
+        for talk in talks:
+            talk.moments = [moments_of(talk, row) for row in talk.rows]
+        return
+    columns = _many_moments(tape, talks)
+    behind = 0
     for talk in talks:
-        talk.moments = [
-            moments_of(talk, row)
-            if quick is None or talk.protocol == "dns" or row.verb == "TLS"
-            else next(quick)
-            for row in talk.rows
-        ]
+        begin, behind = behind, behind + len(talk.rows)
+        talk.moments = Times(columns[:, begin:behind])
 
 
-def _many_moments(tape: Tape, found: list[tuple[Talk, Row]]) -> list[Moments]:
-    """`moments_of` for many rows of streams at once."""
+def _many_moments(tape: Tape, talks: list[Talk]) -> NDArray[np.int64]:
+    """`moments_of` for the rows of all flows of a tape at once, as the columns of Times."""
     import numpy as np
 
-    flows = np.array([talk.number for talk, _ in found], np.int64)
+    counts = [len(talk.rows) for talk in talks]
+    flows = np.repeat(np.arange(len(talks), dtype=np.int64), counts)
+    rows = [row for talk in talks for row in talk.rows]
+    found = np.full((len(Moments._fields), len(rows)), ABSENT, np.int64)
     spans: tuple[tuple[Side, list[int], list[int]], ...] = (
-        ("client", [row.start for _, row in found], [row.end for _, row in found]),
-        ("server", [row.reply_start for _, row in found], [row.reply_end for _, row in found]),
+        ("client", [row.start for row in rows], [row.end for row in rows]),
+        ("server", [row.reply_start for row in rows], [row.reply_end for row in rows]),
     )
-    columns: list[list[int | None]] = []
-    frames: list[list[int | None]] = []
-    for side, first, behind in spans:
+    for place, (side, first, behind) in enumerate(spans):
         begins = np.array(first, np.int64)
         ends = np.maximum(np.array(behind, np.int64) - 1, begins)
-        absent = (begins < 0).nonzero()[0].tolist()
-        for offsets in (begins, ends):
-            columns.append(_with_none(tape.times_at(flows, side, offsets), absent))
+        there = begins >= 0
+        found[2 * place, there] = tape.times_at(flows[there], side, begins[there])
+        found[2 * place + 1, there] = tape.times_at(flows[there], side, ends[there])
         if tape.framed:
-            frames.append(_with_none(tape.orders_at(flows, side, begins), absent))
-        else:
-            frames.append([None] * len(found))
-    return [Moments(*values) for values in zip(*columns, *frames, strict=True)]
-
-
-def _with_none(values: NDArray[np.int64], absent: list[int]) -> list[int | None]:
-    found: list[int | None] = values.tolist()
-    for index in absent:
-        found[index] = None
+            found[4 + place, there] = tape.orders_at(flows[there], side, begins[there])
+    odd = [talk.protocol == "dns" or row.verb == "TLS" for talk in talks for row in talk.rows]
+    unseen = (found[0] == ABSENT) & (found[2] == ABSENT)
+    for index in np.flatnonzero(np.array(odd, bool) | unseen).tolist():
+        found[:, index] = Times.of([moments_of(talks[flows[index]], rows[index])]).columns[:, 0]
     return found

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from labkit.tables.values import Values
+
 
 def text_dtype() -> Any:
     """pandas' `str`: strings with NaN where they are absent."""
@@ -35,11 +37,13 @@ def dtype(column: Column) -> Any:
     return {"number": "Int64", "seconds": "float64", "flag": "boolean", "octets": "object"}[column.kind]
 
 
-def series(column: Column, values: list[Any]) -> pd.Series[Any]:
+def series(column: Column, values: list[Any] | Values) -> pd.Series[Any]:
     """A column of a DataFrame."""
     import numpy as np
     import pandas as pd
 
+    if not isinstance(values, list):
+        return values.series(column)
     if column.kind == "time":
         absent = np.iinfo(np.int64).min
         micros = np.array([absent if value is None else value for value in values], np.int64)
@@ -55,28 +59,45 @@ def series(column: Column, values: list[Any]) -> pd.Series[Any]:
         numbers = np.array([0 if value is None else value for value in values], np.int64)
         return pd.Series(pd.arrays.IntegerArray(numbers, absent_at))
     if column.kind == "text":
-        found: pd.Series[Any] = pd.Series(text_dtype().__from_arrow__(arrow_array(column, values)))
-        return found
+        return text_series(arrow_array(column, values))
     if column.kind == "flag":
         absent_at = np.array([value is None for value in values], bool)
         return pd.Series(pd.arrays.BooleanArray(np.array([bool(value) for value in values], bool), absent_at))
     return pd.Series(values, dtype=object)
 
 
-def arrow_array(column: Column, values: list[Any]) -> pa.Array:
-    """A column of an Arrow table."""
+def text_series(texts: pa.Array) -> pd.Series[Any]:
+    """An Arrow column of text for a DataFrame."""
+    import pandas as pd
+
+    found: pd.Series[Any] = pd.Series(text_dtype().__from_arrow__(texts))
+    return found
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    """The type of a column in Arrow; of a choice, that of its values."""
     import pyarrow as pa
 
-    if column.kind == "choice":
-        places = {choice: place for place, choice in enumerate(column.choices)}
-        codes = pa.array([places.get(value) for value in values], pa.int8())
-        return pa.DictionaryArray.from_arrays(codes, pa.array(column.choices, pa.string()))
     kinds = {
         "text": pa.string(),
+        "choice": pa.string(),
         "number": pa.int64(),
         "seconds": pa.float64(),
         "time": pa.timestamp("us", "UTC"),
         "flag": pa.bool_(),
         "octets": pa.binary(),
     }
-    return pa.array(values, kinds[column.kind])
+    return kinds[column.kind]
+
+
+def arrow_array(column: Column, values: list[Any] | Values) -> pa.Array:
+    """A column of an Arrow table."""
+    import pyarrow as pa
+
+    if not isinstance(values, list):
+        return values.arrow(column)
+    if column.kind == "choice":
+        places = {choice: place for place, choice in enumerate(column.choices)}
+        codes = pa.array([places.get(value) for value in values], pa.int8())
+        return pa.DictionaryArray.from_arrays(codes, pa.array(column.choices, pa.string()))
+    return pa.array(values, arrow_type(column))

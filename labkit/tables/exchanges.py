@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from labkit.dissect.exchange import Exchange
 from labkit.dissect.flaws import CATALOGUE
 from labkit.dissect.row import Row
-from labkit.tables.dissected import Moments, Talk, not_collecting
+from labkit.tables.dissected import Talk, not_collecting
 from labkit.tables.table import Table
 
 HIDDEN = "•••"
@@ -28,53 +29,25 @@ _OUTCOMES = {
 
 def exchanges(talks: Iterable[Talk], capture: str, secrets: bool) -> Table:
     """One row per command and its reply."""
-    rows = (values(talk, capture, index, secrets) for talk in talks for index in range(len(talk.rows)))
+    from labkit.tables.columns import columns
+
+    spoken = [talk for talk in talks if talk.rows]
+    if not spoken:
+        return Table("exchanges")
     with not_collecting():
-        return Table.of("exchanges", rows, sort=True)
+        found = columns(spoken, capture, secrets)
+    return Table("exchanges", found)
 
 
 def exchange(talk: Talk, capture: str, index: int, secrets: bool = False) -> Exchange:
     """One row, as the documented dataclass."""
-    found: Exchange = next(iter(Table.of("exchanges", [values(talk, capture, index, secrets)])))
+    from labkit.tables.columns import columns
+
+    behind, before = index + 1, max(index - 1, 0)
+    part = replace(talk, rows=talk.rows[before:behind], moments=talk.moments[before:behind])
+    table = Table("exchanges", columns([part], capture, secrets))
+    found: Exchange = next(each for each in table if each.exchange == talk.rows[index].number)
     return found
-
-
-def values(talk: Talk, capture: str, index: int, secrets: bool) -> tuple[Any, ...]:
-    """One row, in the schema's order."""
-    row, when, protocol = talk.rows[index], talk.moments[index], talk.protocol
-    status = row.status
-    return (
-        capture,
-        talk.number,
-        row.number,
-        protocol,
-        talk.step,
-        when.time,
-        when.sent,
-        when.first_reply,
-        when.replied,
-        _latency(when),
-        row.state or None,
-        _text(row.tag),
-        row.verb,
-        _text(row.argument if secrets else masked(talk, row)),
-        _text(status),
-        outcome(row),
-        int(status) if protocol == "smtp" and status and status.isdigit() else None,
-        _text(row.enhanced),
-        _text(row.response_code),
-        _text(row.text if secrets else _without_echoes(talk, row)),
-        row.reply_lines if row.reply_start >= 0 else None,
-        row.untagged,
-        _octets(talk, row, "client"),
-        _octets(talk, row, "server"),
-        _text(row.mailbox),
-        pipelined(talk, index),
-        row.encrypted,
-        row.flaws[0].name if row.flaws else None,
-        when.frame,
-        when.reply_frame,
-    )
 
 
 def outcome(row: Row) -> str | None:
@@ -103,7 +76,7 @@ def masked(talk: Talk, row: Row) -> bytes | None:
     return argument
 
 
-def _without_echoes(talk: Talk, row: Row) -> bytes | None:
+def without_echoes(talk: Talk, row: Row) -> bytes | None:
     """The text of a reply without the secrets that the server repeats in it."""
     text = row.text
     for span in row.echoes:
@@ -137,22 +110,3 @@ def _flaws(talks: Iterable[Talk], capture: str) -> Iterator[tuple[Any, ...]]:
                 entry = CATALOGUE[found.name]
                 place = (capture, talk.number, row.number, found.sender, found.offset)
                 yield (*place, found.name, found.detail, entry.meaning, entry.rfc)
-
-
-def _octets(talk: Talk, row: Row, side: Any) -> int:
-    start, end = (row.start, row.end) if side == "client" else (row.reply_start, row.reply_end)
-    if start < 0:
-        return 0
-    if talk.protocol == "dns":
-        return len(talk.flow.datagrams[start].data)
-    return end - start
-
-
-def _latency(when: Moments) -> float | None:
-    if when.sent is None or when.replied is None:
-        return None
-    return (when.replied - when.sent) / 1e6
-
-
-def _text(octets: bytes | None) -> str | None:
-    return None if octets is None else octets.decode("utf-8", "backslashreplace")

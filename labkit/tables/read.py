@@ -152,5 +152,6 @@ def _advance(dissection: Dissection, talk: Talk, show: Callable[[Exchange], None
         talk.protocol = dissection.protocol
         talk.step = step_of(talk.flow, talk.protocol, [row])
         talk.rows.append(row)
+        assert isinstance(talk.moments, list)
         talk.moments.append(moments_of(talk, row))
         show(exchange(talk, "", len(talk.rows) - 1))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from labkit.tables.values import Values
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -28,13 +30,13 @@ MICROSECOND = timedelta(microseconds=1)
 class Table:
     """A table by its name in `TABLES`, its columns in the schema's order."""
 
-    def __init__(self, name: str, columns: dict[str, list[Any]] | None = None) -> None:
+    def __init__(self, name: str, columns: dict[str, list[Any] | Values] | None = None) -> None:
         if name not in TABLES:
             raise LabError(f"there is no table {name!r}; the tables are {', '.join(TABLES)}")
         self.name = name
         self.row = TABLES[name]
         self.schema: tuple[Column, ...] = columns_of(self.row)
-        self.columns = columns or {column.name: [] for column in self.schema}
+        self._values: dict[str, list[Any] | Values] = columns or {column.name: [] for column in self.schema}
 
     @classmethod
     def of(cls, name: str, rows: Iterable[Sequence[Any]], *, sort: bool = False) -> Table:
@@ -46,24 +48,34 @@ class Table:
             time = next(i for i, c in enumerate(table.schema) if c.name == "time")
             given.sort(key=lambda row: (row[time], *(row[i] for i in at)))
         for column, values in zip(table.schema, zip(*given, strict=True), strict=False):
-            table.columns[column.name] = list(values)
+            table._values[column.name] = list(values)
         return table
 
     def __len__(self) -> int:
-        return len(self.columns[self.schema[0].name])
+        return len(self._values[self.schema[0].name])
 
     def __iter__(self) -> Iterator[Any]:
         """The rows as the schema's dataclass, `Exchange` and so on."""
         read = [_to_moment if column.kind == "time" else None for column in self.schema]
-        for values in zip(*(self.columns[column.name] for column in self.schema), strict=True):
+        for values in zip(*(self[column.name] for column in self.schema), strict=True):
             yield self.row(*(make(v) if make else v for make, v in zip(read, values, strict=True)))
 
     def __getitem__(self, name: str) -> list[Any]:
         """One column."""
-        return self.columns[name]
+        values = self._values[name]
+        if not isinstance(values, list):
+            self._values[name] = values = values.tolist()
+        return values
+
+    @property
+    def columns(self) -> dict[str, list[Any]]:
+        """All columns by their names."""
+        return {column.name: self[column.name] for column in self.schema}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Table) and (self.name, self.columns) == (other.name, other.columns)
+        if not isinstance(other, Table) or self.name != other.name:
+            return False
+        return all(self[column.name] == other[column.name] for column in self.schema)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -87,10 +99,10 @@ class Table:
         chosen = [
             index
             for index, row in enumerate(self if keep else [None] * len(self))
-            if all(self.columns[name][index] == value for name, value in wanted.items())
+            if all(self[name][index] == value for name, value in wanted.items())
             and (keep is None or keep(row))
         ]
-        return Table(self.name, {name: [values[i] for i in chosen] for name, values in self.columns.items()})
+        return Table(self.name, {name: [self[name][i] for i in chosen] for name in self._values})
 
     # To others
 
@@ -101,7 +113,7 @@ class Table:
         from labkit.tables.dtypes import arrow_array
 
         names = [column.name for column in self.schema]
-        return pa.table([arrow_array(column, self.columns[column.name]) for column in self.schema], names)
+        return pa.table([arrow_array(column, self._values[column.name]) for column in self.schema], names)
 
     def frame(self) -> pd.DataFrame:
         """The same as a pandas DataFrame, its dtypes as tables.schema says."""
@@ -110,14 +122,14 @@ class Table:
         from labkit.tables.dtypes import series
         from labkit.tables.frame import mail_frame
 
-        found = {column.name: series(column, self.columns[column.name]) for column in self.schema}
+        found = {column.name: series(column, self._values[column.name]) for column in self.schema}
         return mail_frame(pd.DataFrame(found))
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The rows as plain dictionaries that JSON can hold."""
         write = [_WRITE.get(column.kind, _same) for column in self.schema]
         names = [column.name for column in self.schema]
-        for values in zip(*(self.columns[name] for name in names), strict=True):
+        for values in zip(*(self[name] for name in names), strict=True):
             yield {
                 name: None if value is None else make(value)
                 for name, make, value in zip(names, write, values, strict=True)
@@ -156,7 +168,7 @@ class Table:
                 record = json.loads(line)
                 values = [record[name] for name in names]
                 for column, make, value in zip(names, read, values, strict=True):
-                    table.columns[column].append(None if value is None else make(value))
+                    table[column].append(None if value is None else make(value))
             except (ValueError, KeyError, TypeError, AttributeError):
                 raise LabError(f"line {number} is no row of the table {name}") from None
         return table

@@ -1,0 +1,140 @@
+"""Columns of a table that were made in one piece; a list of Python objects is made when somebody looks.
+
+Each gives itself as a list, to Arrow and to pandas.  Where many rows come at once, as from a
+large capture, nothing else is ever made of most columns.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from labkit.tables import dtypes
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from labkit.tables.schema import Column
+
+
+class Values(ABC):
+    """A column."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def tolist(self) -> list[Any]:
+        """The values, None where there is none."""
+
+    @abstractmethod
+    def arrow(self, column: Column) -> pa.Array: ...
+
+    @abstractmethod
+    def series(self, column: Column) -> pd.Series[Any]: ...
+
+
+class Numbers(Values):
+    """Numbers, times in µs, flags (as bool) or seconds (as float); `absent` says where there is none."""
+
+    def __init__(self, data: NDArray[Any], absent: NDArray[np.bool_]) -> None:
+        self.data, self.absent = data, absent
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def tolist(self) -> list[Any]:
+        values: list[Any] = self.data.tolist()
+        for index in self.absent.nonzero()[0].tolist():
+            values[index] = None
+        return values
+
+    def arrow(self, column: Column) -> pa.Array:
+        import pyarrow as pa
+
+        return pa.array(self.data, mask=self.absent).cast(dtypes.arrow_type(column))
+
+    def series(self, column: Column) -> pd.Series[Any]:
+        import numpy as np
+        import pandas as pd
+
+        if column.kind == "time":
+            micros = np.where(self.absent, np.iinfo(np.int64).min, self.data)
+            return pd.Series(micros.view("datetime64[us]"), copy=False).dt.tz_localize("UTC")
+        if column.kind == "seconds":
+            return pd.Series(np.where(self.absent, np.nan, self.data))
+        make = pd.arrays.BooleanArray if column.kind == "flag" else pd.arrays.IntegerArray
+        return pd.Series(make(self.data, self.absent), copy=False)
+
+
+class Choices(Values):
+    """Values of a closed set, by their places in it; -1 where there is none."""
+
+    def __init__(self, codes: NDArray[np.int8], choices: tuple[str, ...]) -> None:
+        self.codes, self.choices = codes, choices
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def tolist(self) -> list[Any]:
+        named = (*self.choices, None)
+        return [named[code] for code in self.codes.tolist()]
+
+    def arrow(self, column: Column) -> pa.Array:
+        import pyarrow as pa
+
+        codes = pa.array(self.codes, mask=self.codes < 0)
+        return pa.DictionaryArray.from_arrays(codes, pa.array(column.choices, pa.string()))
+
+    def series(self, column: Column) -> pd.Series[Any]:
+        import pandas as pd
+
+        return pd.Series(pd.Categorical.from_codes(self.codes, dtype=dtypes.dtype(column)))
+
+
+class Texts(Values):
+    """Octets of text, None where there is none; UTF-8, what is not becomes backslash escapes."""
+
+    def __init__(self, octets: list[bytes | None]) -> None:
+        self.octets = octets
+
+    def __len__(self) -> int:
+        return len(self.octets)
+
+    def tolist(self) -> list[Any]:
+        return [None if each is None else each.decode("utf-8", "backslashreplace") for each in self.octets]
+
+    def arrow(self, column: Column) -> pa.Array:
+        import pyarrow as pa
+
+        try:
+            return pa.array(self.octets, pa.binary()).cast(pa.string())
+        except pa.ArrowInvalid:  # not all of it is UTF-8
+            return pa.array(self.tolist(), pa.string())
+
+    def series(self, column: Column) -> pd.Series[Any]:
+        return dtypes.text_series(self.arrow(column))
+
+
+class Same(Values):
+    """One text in every row."""
+
+    def __init__(self, value: str, count: int) -> None:
+        self.value, self.count = value, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def tolist(self) -> list[Any]:
+        return [self.value] * self.count
+
+    def arrow(self, column: Column) -> pa.Array:
+        import pyarrow as pa
+
+        return pa.repeat(pa.scalar(self.value, pa.string()), self.count)
+
+    def series(self, column: Column) -> pd.Series[Any]:
+        return dtypes.text_series(self.arrow(column))
