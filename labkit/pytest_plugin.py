@@ -26,7 +26,7 @@ import pytest
 if TYPE_CHECKING:
     from labkit.net.tls import Authority
     from labkit.tables import Capture
-    from labkit.world.devices import MailServer
+    from labkit.world.mail_server import MailServer
     from labkit.world.world import World
 
 LONGEST = 60

@@ -18,7 +18,8 @@ from email.message import EmailMessage
 import aiosmtplib
 import pytest
 
-from labkit.world.devices import MailServer, UserHost
+from labkit.world.devices import UserHost
+from labkit.world.mail_server import MailServer
 from labkit.world.world import World
 
 

@@ -1,6 +1,8 @@
 """The four devices and the internet between them.
 
-devices.py   the sender's and the recipient's hosts and servers
+devices.py   the hosts that people sit at
+mail_server.py  the servers, always on
+expansion.py  aliases and mailing lists
 relay.py     where mail goes next: MX choice, queue, retries, bounces
 queue.py     what waits to be relayed, and how the store keeps it
 journey.py   one message through all of it, told in five steps

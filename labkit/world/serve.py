@@ -36,7 +36,7 @@ from labkit.world.world import World
 if TYPE_CHECKING:
     from labkit.dissect.exchange import Exchange
     from labkit.net.tap import Tap
-    from labkit.world.devices import MailServer
+    from labkit.world.mail_server import MailServer
 
     Told = SimpleQueue[Exchange | None]
 

@@ -38,8 +38,9 @@ from labkit.servers.imap.session import ImapSession
 from labkit.servers.pop3 import Pop3Session
 from labkit.servers.site import Site
 from labkit.store.accounts import Store
-from labkit.world.devices import Device, MailServer, UserHost
+from labkit.world.devices import Device, UserHost
 from labkit.world.faults import parse
+from labkit.world.mail_server import MailServer
 
 if TYPE_CHECKING:
     from labkit.capture.tape import Tape

@@ -10,7 +10,8 @@ import pytest
 
 from labkit.grammar.smtp import Refused
 from labkit.store.sqlite import open_store
-from labkit.world.devices import MailServer, UserHost
+from labkit.world.devices import UserHost
+from labkit.world.mail_server import MailServer
 from labkit.world.world import World
 
 

@@ -131,7 +131,7 @@ def _rows(capture: Evidence, *ports: int) -> list[Row]:
 def all_four_digits(capture: Evidence) -> str | None:
     best: dict[str, str] = {}
     for number in {row["connection"]: None for row in _rows(capture)}:
-        said = {}
+        said: dict[str, str] = {}
         for row in select(capture.exchanges, connection=number):
             code = str(row.get("status") or "")
             if row.get("verb") is not None:  # the greeting answers no command
