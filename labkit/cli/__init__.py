@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labkit.cli import dissect, export, faults, fetch, flaws, lab, record, serve, tour
+from labkit.cli import dissect, export, faults, fetch, flaws, lab, lint, record, serve, tour
 from labkit.cli.options import complain, sentence_of
 from labkit.errors import LabError
 
@@ -42,6 +42,7 @@ def labkit(
     [dim]labkit record[/dim]                  what passes between any client and any server
     [dim]labkit fetch[/dim]                   mail from any POP3 server
     [dim]labkit dissect session.pcap[/dim]    the mail traffic in somebody's capture
+    [dim]labkit lint letter.eml[/dim]         what a message breaks, and where
     [dim]labkit lab[/dim]                     the course, in JupyterLab
     [dim]labkit faults[/dim]                  what can be made to go wrong
     [dim]labkit flaws[/dim]                   what can be wrong with captured mail
@@ -60,6 +61,7 @@ app.command()(record.record)
 app.command()(fetch.fetch)
 app.command()(dissect.dissect)
 app.command()(export.export)
+app.command()(lint.lint)
 app.command()(faults.faults)
 app.command()(flaws.flaws)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab.lab)
