@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import imaplib
 import poplib
+import re
 import smtplib
 from contextlib import closing
 from pathlib import Path
@@ -77,6 +79,34 @@ def test_files_of_mail_come_once(tmp_path: Path) -> None:
             b"Subject: two",
             b"Subject: three",
         ]
+
+
+def test_a_damaged_message_is_refused_by_name_and_octet_and_the_others_are_served(tmp_path: Path) -> None:
+    mail = [("bob@example.org", tmp_path / name) for name in ("one.eml", "two.eml")]
+    for _, path in mail:
+        path.write_bytes(b"Subject: %b\n\n" % path.name.encode() + b"text\n" * 3000)
+    options = Options(users=BOB, store=tmp_path / "store", mail=mail, ports=ANY)
+    with serve(options):
+        pass
+    file = tmp_path / "store" / "store.sqlite"
+    octets = file.read_bytes()
+    file.write_bytes(octets.replace(b"Subject: one.eml", b"Subject: one.emm"))
+    with serve(options) as served:
+        where_it_is = r"the message is damaged on the disk \(body 1 in store.sqlite, from octet 0 on\)"
+        with closing(poplib.POP3(*where(served))) as pop3:
+            pop3.user("bob")
+            pop3.pass_("correct horse")
+            with pytest.raises(poplib.error_proto, match=rf"-ERR \[SYS/PERM\] {where_it_is}"):
+                pop3.retr(1)
+            assert pop3.retr(2)[1][0] == b"Subject: two.eml"
+            pop3.quit()
+        with imaplib.IMAP4("127.0.0.1", served.endpoints["imap"]["port"]) as imap:
+            imap.login("bob", "correct horse")
+            imap.select()
+            status, (text,) = imap.fetch("1", "(BODY[])")
+            assert status == "NO"
+            assert re.search(rf"\[CORRUPTION\] {where_it_is}", text.decode())
+            assert imap.fetch("2", "(BODY[HEADER])")[1][0][1] == b"Subject: two.eml\r\n\r\n"
 
 
 def test_a_store_in_use_is_refused_and_stays_in_use(folder: Path) -> None:
