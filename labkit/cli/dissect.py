@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from labkit.cli.options import Output, TableFormat, TableName, check_target, complain, option
+from labkit.cli.options import Output, TableFormat, TableName, check_target, complain, misused, option
 
 
 def dissect(
@@ -23,6 +23,14 @@ def dissect(
         option("--format", form="FORMAT", help="table (as much as fits), csv, jsonl or parquet."),
     ] = "table",
     output: Output = None,
+    keys: Annotated[
+        Path | None,
+        option(form="KEYLOG", help="Read what was said inside TLS, with a key log (SSLKEYLOGFILE)."),
+    ] = None,
+    messages: Annotated[
+        Path | None,
+        option(form="DIR", help="Write each message as an .eml file into a new folder, and no table."),
+    ] = None,
     secrets: Annotated[bool, typer.Option("--secrets", help="Show passwords and other secrets.")] = False,
 ) -> None:
     """Make a table of the mail traffic in captures.
@@ -31,20 +39,33 @@ def dissect(
 
     [dim]labkit dissect session.pcap[/dim]
     [dim]labkit dissect session.pcap --table messages[/dim]
+    [dim]labkit dissect tls.pcap --keys keys.log[/dim]
+    [dim]labkit dissect session.pcap --messages letters[/dim]    letters/0-6.eml ...
     [dim]labkit dissect *.pcapng --format parquet -o exchanges.parquet[/dim]
     """
+    from labkit.capture.keys import key_log
     from labkit.tables import Captures, read_capture
     from labkit.views.terminal import progress, write_table
 
     check_target(format, output)
+    if messages is not None and output is not None:
+        raise misused("--messages", "it writes no table: leave out -o")
+    log = key_log(keys)
     captures = []
     with progress(files) as begin:
         for file in files:
             begin(f"reading {file}")
-            capture = read_capture(file)
+            capture = read_capture(file, keys=log)
             for note in capture.tape.notes:
                 complain(note)
             begin(f"dissecting {file}")
             captures.append(capture.with_secrets() if secrets else capture)
-            captures[-1].rows(table)
+            if messages is None:
+                captures[-1].rows(table)
+    if messages is not None:
+        from labkit.tables.letters import write_letters
+
+        written = len(write_letters(captures, messages))
+        print(f"Written to {messages}: {written} message{'s' * (written != 1)}.")
+        return
     write_table(Captures(captures).rows(table), format, output)

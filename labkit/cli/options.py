@@ -30,6 +30,7 @@ TableName = Literal[
     "lookups",
     "lines",
     "parts",
+    "headers",
     "hops",
     "flaws",
 ]

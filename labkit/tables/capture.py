@@ -105,6 +105,11 @@ class Capture:
         return self.table("parts")
 
     @property
+    def headers(self) -> pd.DataFrame:
+        """One row per field of a message's header."""
+        return self.table("headers")
+
+    @property
     def hops(self) -> pd.DataFrame:
         """One row per Received field."""
         return self.table("hops")
@@ -180,7 +185,7 @@ class Capture:
     # Files
 
     def save(self, path: Where) -> None:
-        """The whole capture, to be read by `read_capture`: .pcap or .pcapng (also .gz), .jsonl or .parquet."""
+        """The whole capture, for `read_capture`: .pcap or .pcapng (either also .gz), .jsonl or .parquet."""
         from labkit.capture import archive, write
 
         if str(fspath(path)).removesuffix(".gz").endswith((".pcap", ".cap", ".pcapng")):
@@ -256,6 +261,7 @@ class Capture:
             "lookups": lambda: wire.lookups(self.talks(), name),
             "lines": lambda: wire.lines(self.talks(), name, self.secrets),
             "parts": lambda: mail.parts(self.messages_carried(), name),
+            "headers": lambda: mail.headers(self.messages_carried(), name),
             "hops": lambda: mail.hops(self.messages_carried(), name),
             "flaws": lambda: exchanges.flaws(self.talks(), name),
         }

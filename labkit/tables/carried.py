@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -39,6 +39,7 @@ class Carried:
     recipients: list[int] = field(default_factory=list)  # rows of the RCPTs that were accepted
     mailbox: bytes | None = None
     uid: int | None = None
+    damaged: bool = False  # before the row that ends it
 
     @property
     def row(self) -> Row:
@@ -46,7 +47,7 @@ class Carried:
 
     @property
     def complete(self) -> bool:
-        return not any(flaw.name in _DAMAGED for flaw in self.row.flaws)
+        return not self.damaged and not is_damaged(self.row)
 
     @cached_property
     def tree(self) -> Part:
@@ -77,6 +78,11 @@ class Carried:
         return sha256(known + b"\0" + self.body_sha256.encode()).hexdigest()[:16]
 
 
+def is_damaged(row: Row) -> bool:
+    """Whether octets of what a row carried are missing."""
+    return any(flaw.name in _DAMAGED for flaw in row.flaws)
+
+
 def carried(talk: Talk) -> list[Carried]:
     """The messages of one connection, in order."""
     found = {"smtp": _smtp, "pop3": _pop3, "imap": _imap}.get(talk.protocol or "")
@@ -95,7 +101,7 @@ def _smtp(talk: Talk) -> Iterator[Carried]:
     one_sided = not len(talk.flow.server)
     reverse_path: str | None = None
     recipients: list[int] = []
-    chunks: list[bytes] = []
+    chunks: list[int] = []  # rows of BDAT
     for index, row in enumerate(talk.rows):
         taken = (row.status or (b"2" if one_sided else b""))[:1] == b"2"
         if row.verb in ("EHLO", "HELO", "LHLO", "RSET", "STARTTLS") and taken:
@@ -109,10 +115,20 @@ def _smtp(talk: Talk) -> Iterator[Carried]:
             yield Carried(talk, index, data, "sent", 0, reverse_path, recipients)
             recipients = []
         elif row.verb == "BDAT" and row.body >= 0:
-            chunks.append(talk.octets("client", (row.body, row.end)))
+            chunks.append(index)
             if (row.argument or b"").upper().rstrip().endswith(b"LAST"):
-                yield Carried(talk, index, b"".join(chunks), "sent", 0, reverse_path, recipients)
+                yield _of_chunks(talk, chunks, reverse_path, recipients)
                 recipients, chunks = [], []
+    if chunks:  # the connection or the capture ended before the last one
+        yield replace(_of_chunks(talk, chunks, reverse_path, recipients), damaged=True)
+
+
+def _of_chunks(talk: Talk, chunks: list[int], reverse_path: str | None, recipients: list[int]) -> Carried:
+    """The message of several BDATs."""
+    rows = [talk.rows[index] for index in chunks]
+    data = b"".join(talk.octets("client", (row.body, row.end)) for row in rows)
+    damaged = any(map(is_damaged, rows))
+    return Carried(talk, chunks[-1], data, "sent", 0, reverse_path, recipients, damaged=damaged)
 
 
 def _without_lax_end(block: bytes) -> bytes:

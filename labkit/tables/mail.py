@@ -10,7 +10,7 @@ from typing import Any
 from labkit.dissect.row import Row
 from labkit.errors import ProtocolError
 from labkit.grammar import sasl
-from labkit.message.fields import parse_received
+from labkit.message.fields import decode_words, parse_received
 from labkit.tables.carried import Carried, path_of
 from labkit.tables.dissected import Talk
 from labkit.tables.exchanges import outcome
@@ -68,6 +68,15 @@ def parts(found: Iterable[Carried], capture: str) -> Table:
         for part in each.tree.walk()
     )
     return Table.of("parts", rows)
+
+
+def headers(found: Iterable[Carried], capture: str) -> Table:
+    rows = (
+        (*_key(each, capture), position, field.name, decode_words(field.value), field.value, field.offset)
+        for each in found
+        for position, field in enumerate(each.tree.fields)
+    )
+    return Table.of("headers", rows)
 
 
 def hops(found: Iterable[Carried], capture: str) -> Table:

@@ -176,6 +176,21 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderField:
+    """One field of a message's header, in its order."""
+
+    capture: str = column(_CAPTURE)
+    connection: int = column(_CONNECTION)
+    exchange: int = column("The exchange that carried the message.")
+    message: int = column("Which message of that exchange: 0, 1 …")
+    position: int = column("Its place in the header: 0, 1 …")
+    name: str = column("Its name, as it is written.")
+    value: str = column("What it says: unfolded, encoded words decoded.")
+    raw: bytes = column("What stands behind the colon, octet by octet.")
+    offset: int = column("Where it begins in the message.")
+
+
+@dataclass(frozen=True, slots=True)
 class Hop:
     """One Received field of a message, oldest last as in the message."""
 
@@ -218,6 +233,7 @@ TABLES: dict[str, type] = {
     "lookups": Lookup,
     "lines": Line,
     "parts": Part,
+    "headers": HeaderField,
     "hops": Hop,
     "flaws": Flaw,
 }

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from labkit.tables.capture import Capture
 
 SHOWN = ("connection", "protocol", "step", "client", "server", "exchanges", "tls", "ended", "flaws")
+LONG = ("lines", "parts", "headers", "hops")  # tables whose sizes say little
 _ALWAYS = ("exchanges", "connections", "messages")
 
 
 def facts(capture: Capture) -> list[str]:
     """Sentences about the whole."""
-    sizes = {name: len(capture.rows(name)) for name in TABLES if name not in ("lines", "parts", "hops")}
+    sizes = {name: len(capture.rows(name)) for name in TABLES if name not in LONG}
     protocols = Counter(protocol for protocol in capture.rows("connections")["protocol"] if protocol)
     spoken = ", ".join(f"{number} {name}" for name, number in sorted(protocols.items())) or "no mail"
     counted = [f"{size} {name}" for name, size in sizes.items() if size or name in _ALWAYS]

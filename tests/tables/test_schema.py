@@ -70,6 +70,7 @@ COLUMNS = {
         "capture connection exchange message path content_type charset encoding disposition "
         "filename offset octets sha256"
     ),
+    "headers": "capture connection exchange message position name value raw offset",
     "hops": (
         "capture connection exchange message hop by from_name from_address with id for_address time delay_s"
     ),
