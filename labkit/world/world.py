@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeVar
 from labkit import standards
 from labkit.clients.dialogue import Dialogue, DialogueSession
 from labkit.errors import LabError
-from labkit.message.address import parse_mailbox
+from labkit.message.address import lookup_domain, parse_mailbox
 from labkit.net.dns import Names
 from labkit.net.driver import converse
 from labkit.net.session import Session
@@ -130,7 +130,7 @@ class World:
         home = self._homes.get(name)
         if home is not None and server is None:
             return home
-        host = (server or f"mail.{name}").lower()
+        host = lookup_domain(server or f"mail.{name}").lower()  # hosts greet in A-labels: RFC 6531 3.7.1
         if host not in self.servers:
             made = self.servers[host] = MailServer(self, self._host(host))
             self.run(made.open(services))
@@ -153,7 +153,8 @@ class World:
             mailbox = parse_mailbox(address)
             server = self.domain(mailbox.domain)
             account = self._account(server, address, password)
-            pc = self._host(host or f"{_label(mailbox.local)}-pc.{mailbox.domain}".lower())
+            name = host or f"{_label(mailbox.local)}-pc.{mailbox.domain}"
+            pc = self._host(lookup_domain(name).lower())
             self.users[key] = UserHost(self, pc, address, account.password, server)
         return self.users[key]
 
@@ -164,7 +165,7 @@ class World:
         mailbox where it lies (`server.read(address)`).
         """
         mailbox = parse_mailbox(address)
-        name = (host or f"{_label(mailbox.local)}.{mailbox.domain}").lower()
+        name = lookup_domain(host or f"{_label(mailbox.local)}.{mailbox.domain}").lower()
         home = self._homes.get(mailbox.domain.lower())
         if home is not None and home.name != name:
             raise LabError(

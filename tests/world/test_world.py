@@ -234,3 +234,14 @@ def test_a_world_that_is_left_open_ends_in_silence():
         [sys.executable, "-Walways", "-Xdev", "-c", code], capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_hosts_of_a_domain_beyond_ascii_call_themselves_by_their_a_labels(either):
+    """RFC 6531 3.7.1: a greeting comes before anybody has said that it understands more."""
+    alice, anna = either.user("alice@example.com"), either.user("anna@bücher.example")
+    assert (anna.server.name, anna.name) == ("mail.xn--bcher-kva.example", "anna-pc.xn--bcher-kva.example")
+    alice.submit(alice.compose(to=anna, subject="Grüße", text="hello"))
+    either.settle()
+    (letter,) = anna.retrieve("pop3", utf8=True)
+    assert b"\tby mail.xn--bcher-kva.example " in letter
+    assert either.always_on("anna@fröhlich.example").name == "anna.xn--frhlich-b1a.example"
