@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from labkit.message.defects import Defect
 from labkit.message.described import Described, describe
-from labkit.message.fields import Field, find, split_fields
+from labkit.message.fields import Field, split_fields
+from labkit.message.tokens import unfold
 from labkit.message.transfer import decode, examine
 from labkit.message.words import known_charset
 
@@ -45,6 +46,7 @@ class Part:
     _noticed: tuple[Defect, ...] = ()
     _inner: str | None = None
     _fields: list[Field] | None = None
+    _first: dict[str, bytes] | None = None
     _described: Described | None = None
 
     def __init__(self, data: bytes, offset: int, header_end: int, default: str) -> None:
@@ -163,7 +165,10 @@ class Part:
 
     def get(self, name: str) -> bytes | None:
         """The unfolded value of the part's first field of that name, in any case."""
-        return find(self.fields, name)
+        if self._first is None:
+            self._first = {field.name.lower(): field.value for field in reversed(self.fields)}
+        value = self._first.get(name.lower())
+        return None if value is None else unfold(value)
 
     def walk(self) -> Iterator[Part]:
         """This part and all inside it, in the order they stand in the message."""
