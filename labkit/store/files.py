@@ -22,7 +22,7 @@ def read_messages(path: Path) -> Iterator[bytes]:
     """The messages in a file or folder, in the order they lie there.
 
     A folder must be a Maildir (with cur and new); a file that begins with "From " is an mbox, any
-    other file is one message.  Raises LabError for what is none of them or cannot be read.
+    other file is one message.  Raises LabError for what is none of them, is damaged or cannot be read.
     """
     try:
         yield from _messages(path)
@@ -35,19 +35,32 @@ def _messages(path: Path) -> Iterator[bytes]:
         if not (path / "cur").is_dir() or not (path / "new").is_dir():
             raise LabError(f"{path} is a folder, but no Maildir: it has no cur and new in it")
         folder = mailbox.Maildir(path, create=False)
-        yield from (canonical(folder.get_bytes(key)) for key in sorted(folder.keys()))
+        yield from (
+            canonical(_sound(folder.get_bytes(key), f"{path}, {key}")) for key in sorted(folder.keys())
+        )
         return
     data = path.read_bytes()
     if not data:
         raise LabError(f"{path} is empty: there is no message in it")
     if not data.startswith(b"From "):
+        if path.suffix == ".mbox":
+            raise LabError(f"{path} is damaged: expected 'From ' at octet 0 (RFC 4155)")
         yield canonical(data)
         return
+    _sound(data, str(path))
     box = mailbox.mbox(path, create=False)
     try:
         yield from (canonical(_QUOTED.sub(rb"\1", box.get_bytes(key))) for key in box.iterkeys())
     finally:
         box.close()
+
+
+def _sound(data: bytes, name: str) -> bytes:
+    """Blocks of NULs are what a crash leaves of a mailbox, and no message has any (RFC 5322 4)."""
+    nul = data.find(b"\0")
+    if nul >= 0:
+        raise LabError(f"{name} is damaged: a NUL at octet {nul}")
+    return data
 
 
 def canonical(message: bytes) -> bytes:

@@ -50,6 +50,19 @@ def test_what_cannot_be_read_is_said_in_words(tmp_path: Path) -> None:
         list(read_messages(tmp_path / "absent.eml"))
 
 
+def test_a_damaged_mailbox_is_refused_by_name_and_octet(tmp_path: Path) -> None:
+    (tmp_path / "late.mbox").write_bytes(b"ubject: one\n\nFirst.\n")
+    with pytest.raises(LabError, match=r"late\.mbox is damaged: expected 'From ' at octet 0"):
+        list(read_messages(tmp_path / "late.mbox"))
+    (tmp_path / "crash.mbox").write_bytes(b"From a\nSubject: one\n\n" + bytes(4096))
+    with pytest.raises(LabError, match=r"crash\.mbox is damaged: a NUL at octet 21"):
+        list(read_messages(tmp_path / "crash.mbox"))
+    folder = mailbox.Maildir(tmp_path / "Maildir")
+    key = folder.add(ONE + b"\0")
+    with pytest.raises(LabError, match=rf"Maildir, {key} is damaged: a NUL at octet {len(ONE)}"):
+        list(read_messages(tmp_path / "Maildir"))
+
+
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
 def test_lines_end_in_crlf_whatever_the_file_has(ending: bytes) -> None:
     assert canonical(b"a" + ending + b"b\rc" + ending) == b"a\r\nb\rc\r\n"
