@@ -642,6 +642,40 @@ def test_a_denied_login_is_told_after_a_while(site: Site) -> None:
     assert second == Send(b"-ERR [AUTH] wrong name or password\r\n")
 
 
+@pytest.mark.parametrize("mechanism", ["USER", "APOP", *sasl.MECHANISMS])
+def test_nobody_can_tell_an_unknown_user_from_a_wrong_password(site: Site, mechanism: str) -> None:
+    """Neither by what is said nor by how long it takes."""
+
+    def attempt(user: str) -> list[object]:
+        session = Pop3Session(replace(site, token=lambda n: "0" * n))
+        (greeting,) = session.connected("192.0.2.1", False)
+        actions: list[object] = []
+
+        def say(line: bytes) -> bytes:
+            actions.extend(session.receive(line + b"\r\n"))
+            return actions[-1].data
+
+        if mechanism == "USER":
+            say(f"USER {user}".encode())
+            say(b"PASS wrong")
+        elif mechanism == "APOP":
+            say(f"APOP {user} {apop_digest(greeting.data.decode().split()[-1], 'wrong')}".encode())
+        else:
+            client = sasl.client(mechanism, user, "wrong", lambda n: "1" * n)
+            response, reply = next(client), say(b"AUTH " + mechanism.encode())
+            while reply.startswith(b"+ "):
+                if response is None:
+                    response = sasl.answer(client, sasl.read_challenge(reply[2:-2]))
+                reply, response = say(sasl.write(response)), None
+        return actions
+
+    known, unknown = attempt("mrose"), attempt("nobody")
+    assert known[-2] == unknown[-2] == Delay(site.login_penalty)
+    assert known[-1] == unknown[-1]
+    if not mechanism.startswith("SCRAM"):  # whose challenges name a salt, and each user has another
+        assert known == unknown
+
+
 def test_too_many_errors_end_the_session_and_delete_nothing(wire: Wire, mrose: Account) -> None:
     wire.login()
     wire("DELE 1")
