@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labkit.capture.packets import ACK, SYN, Segments
+from labkit.capture.packets import ACK, SYN, V4, Segments
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,20 +106,39 @@ def _numbered(key: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.in
     """Equal keys get one number, in order of first appearance; and the index of that appearance."""
     import numpy as np
 
-    _, first, number = np.unique(key, return_index=True, return_inverse=True)
+    known, number = np.unique(key, return_inverse=True)
+    number = number.reshape(-1)
+    first = np.empty(len(known), np.int64)
+    first[number[::-1]] = np.arange(len(key))[::-1]  # backwards: the first has the last word
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return rank[number.reshape(-1)], first[order]
+    return rank[number], first[order]
 
 
 def _directions(segments: Segments, model: NDArray[np.int64]) -> tuple[NDArray[np.bool_], bool]:
     """Whether each segment goes against its model's direction; and whether all are between the same ends."""
+    if (segments.addresses[:, 0] == V4).all():  # then an end fits into one number
+        one, other = _ends(segments)
+        along = (one == one[model]) & (other == other[model])
+        against = (one == other[model]) & (other == one[model])
+        return ~along, bool((along | against).all())
     there_address, there_port = segments.addresses[model], segments.ports[model]
     along = (segments.ports == there_port).all(1) & (segments.addresses == there_address).all(1)
     against = (segments.ports == there_port[:, ::-1]).all(1)
     against &= (segments.addresses == there_address[:, [2, 3, 0, 1]]).all(1)
     return ~along, bool((along | against).all())
+
+
+def _ends(segments: Segments) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Source and target of IPv4 segments, each as one number."""
+    import numpy as np
+
+    one, other = (
+        segments.addresses[:, 1 + 2 * side] << np.uint64(16) | segments.ports[:, side].astype(np.uint64)
+        for side in (0, 1)
+    )
+    return one, other
 
 
 def _reuse(segments: Segments, stream: NDArray[np.int64], turned: NDArray[np.bool_]) -> NDArray[np.int64]:

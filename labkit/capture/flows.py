@@ -75,9 +75,10 @@ def connections(
     sealed = _with_hello(tcp, talk, which, buffer)
     endings = _endings(tcp, talk)
     clients_of = clients(tcp, talk)
+    streams = _Streams(pieces, buffer)
     for stream in which.tolist():
         first, who = int(talk.first[stream]), int(clients_of[stream])
-        one, other = _stream(pieces, 2 * stream, buffer), _stream(pieces, 2 * stream + 1, buffer)
+        one, other = streams[2 * stream], streams[2 * stream + 1]
         if who < 0:
             who = client_by_content(one.data[:8], other.data[:8], tuple(tcp.ports[first].tolist()))
         flow = _flow(tcp, first, int(numbers[stream]), who, "tcp", (one, other))
@@ -119,16 +120,23 @@ def address(high: int, low: int) -> str:
     return str(IPv6Address(high << 64 | low))
 
 
-def _stream(pieces: Pieces, group: int, buffer: Buffer) -> Stream:
-    first, last = pieces.bounds[group], pieces.bounds[group + 1]
-    at, length = pieces.at[first:last], pieces.length[first:last]
-    start = pieces.start[first:last]
-    size = int(start[-1] + length[-1]) if last > first else 0
-    load = partial(buffer.join, at, length)
-    stream = Stream.loaded(load, size, start, pieces.time[first:last], pieces.frame[first:last])
-    stream.begun = bool(pieces.begun[group])
-    stream.gaps = [Gap(*gap) for gap in pieces.gaps.get(group, ())]
-    return stream
+class _Streams:
+    """The streams of all groups of pieces, made one by one."""
+
+    def __init__(self, pieces: Pieces, buffer: Buffer) -> None:
+        self._pieces, self._buffer = pieces, buffer
+        self._bounds, self._sizes = pieces.bounds.tolist(), pieces.sizes.tolist()
+        self._begun = pieces.begun.tolist()
+
+    def __getitem__(self, group: int) -> Stream:
+        pieces, its = self._pieces, slice(self._bounds[group], self._bounds[group + 1])
+        load = partial(self._buffer.join, pieces.at[its], pieces.length[its])
+        size, begun = self._sizes[group], self._begun[group]
+        stream = Stream.loaded(load, size, pieces.start[its], pieces.time[its], pieces.frame[its])
+        stream.begun = begun
+        if group in pieces.gaps:
+            stream.gaps = [Gap(*gap) for gap in pieces.gaps[group]]
+        return stream
 
 
 @dataclass(slots=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -132,18 +131,20 @@ class Classic(Parser):
 
     def _places(self, raw: Octets, at: int) -> list[int]:
         """Where the next packets begin, and behind the last of them; empty if none is whole."""
+        import numpy as np
+
         length_at = struct.Struct(self._order + "I").unpack_from
-        last, longest = len(raw) - 16, self._longest
-        places = []
-        with suppress(struct.error):  # a packet's own header is cut off
-            for _ in range(BATCH):
-                (length,) = length_at(raw, at + 8)
-                behind = at + 16 + length
-                if length > longest or behind > last + 16:
-                    break
-                places.append(at)
-                at = behind
-        return [*places, at] if places else []
+        last = len(raw) - 16
+        places: list[int] = []
+        while at <= last and len(places) < BATCH:
+            places.append(at)
+            at += 16 + length_at(raw, at + 8)[0]
+        places.append(at)
+        lengths = np.diff(places) - 16
+        wrong = np.flatnonzero((lengths > self._longest) | (np.array(places[1:]) > len(raw)))
+        if wrong.size:
+            del places[wrong[0] + 1 :]
+        return places if len(places) > 1 else []
 
     def _batch(self, octets: NDArray[np.uint8], at: NDArray[np.int64]) -> Frames:
         import numpy as np

@@ -47,6 +47,8 @@ class Packets:
     header: NDArray[np.int64]  # where the IP header begins
 
     def __getitem__(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> Packets:
+        if which.dtype == bool and which.all():
+            return self
         return Packets(*(getattr(self, column.name)[which] for column in fields(self)))
 
 
@@ -68,12 +70,17 @@ class Segments:
         return len(self.frame)
 
     def __getitem__(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> Segments:
+        if which.dtype == bool and which.all():
+            return self
         return Segments(*(getattr(self, column.name)[which] for column in fields(self)))
 
     @classmethod
     def joined(cls, parts: Sequence[Segments]) -> Segments:
         import numpy as np
 
+        parts = [part for part in parts if len(part)] or parts[:1]
+        if len(parts) == 1:
+            return parts[0]
         return cls(*(np.concatenate([getattr(part, c.name) for part in parts]) for c in fields(cls)))
 
 
@@ -146,7 +153,12 @@ def _behind_link(octets: Octets, frames: Frames, tally: Counter[str]) -> Places:
     import numpy as np
 
     header = np.full(len(frames), -1, np.int64)
-    for link in np.unique(frames.link).tolist():
+    links = (
+        set(frames.link.tolist())
+        if (frames.link[1:] != frames.link[:-1]).any()
+        else {*frames.link[:1].tolist()}
+    )
+    for link in sorted(links):
         which = np.flatnonzero(frames.link == link)
         at = frames.at[which]
         if link in RAW_IP:

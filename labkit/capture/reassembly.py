@@ -38,6 +38,7 @@ class Pieces:
     time: Ints
     frame: Ints
     bounds: Ints
+    sizes: Ints  # of each stream
     gaps: dict[int, list[tuple[int, int]]]  # of a stream: (offset, length)
     begun: NDArray[np.bool_]  # per stream: its SYN was captured
     complete: NDArray[np.bool_]  # per stream: from SYN to FIN
@@ -94,12 +95,12 @@ def reassemble(segments: Segments, group: Ints, groups: int) -> Pieces:
     end = np.zeros(groups, np.int64)
     np.maximum.at(end, work.group, work.begin + work.length)
     fins = np.flatnonzero((segments.flags & FIN != 0) & ~places.stray)
-    size = np.full(groups, -1, np.int64)
-    size[group[fins]] = places.position[fins] + segments.length[fins]
-    complete = places.begun & (size == end) & (size == np.diff(before[bounds]))
+    closed = np.full(groups, -1, np.int64)
+    closed[group[fins]] = places.position[fins] + segments.length[fins]
+    sizes = np.diff(before[bounds])
+    complete = places.begun & (closed == end) & (closed == sizes)
     for stream, missing in _missing_ends(segments, group, places, end):
-        held = int(before[bounds[stream + 1]] - before[bounds[stream]])
-        gaps.setdefault(stream, []).append((held, missing))
+        gaps.setdefault(stream, []).append((int(sizes[stream]), missing))
     return Pieces(
         work.at,
         work.length,
@@ -107,6 +108,7 @@ def reassemble(segments: Segments, group: Ints, groups: int) -> Pieces:
         work.time,
         work.frame,
         bounds,
+        sizes,
         gaps,
         places.begun,
         complete,
