@@ -14,8 +14,6 @@ from labkit.cli.options import ListFormat, option
 if TYPE_CHECKING:
     from labkit.message.linting import Violation
 
-WIDTH = 72  # of the line that is shown
-
 
 def lint(
     files: Annotated[
@@ -35,6 +33,8 @@ def lint(
     [dim]labkit lint *.eml --format jsonl[/dim]
     """
     from labkit.message.linting import lint as find
+    from labkit.views.message import complaint
+    from labkit.views.words import plural
 
     errors = warnings = 0
     for file in files:
@@ -42,37 +42,12 @@ def lint(
         for violation in find(data):
             errors += violation.severity == "error"
             warnings += violation.severity == "warning"
-            print(_json(str(file), violation) if format == "jsonl" else _told(str(file), data, violation))
+            print(_json(str(file), violation) if format == "jsonl" else complaint(data, violation, str(file)))
     if format == "table":
-        print(f"{_plural(errors, 'error')}, {_plural(warnings, 'warning')}")
+        print(f"{plural(errors, 'error')}, {plural(warnings, 'warning')}")
     if errors:
         raise typer.Exit(1)
 
 
 def _json(file: str, violation: Violation) -> str:
     return json.dumps({"file": file, **violation._asdict()})
-
-
-def _told(file: str, data: bytes, violation: Violation) -> str:
-    start = data.rfind(b"\n", 0, violation.offset) + 1
-    end = data.find(b"\n", violation.offset) + 1 or len(data)
-    line, column = data.count(b"\n", 0, start) + 1, violation.offset - start
-    first = max(0, column - WIDTH // 2)
-    before = _printable(data[start + first : start + column])
-    after = _printable(data[start + column : min(end, start + first + WIDTH)])
-    where = f"{file}:{line}:{column + 1}: {violation.severity}: {violation.sentence} ({violation.rule})"
-    return f"{where}\n    {before}{after}\n    {' ' * len(before)}^"
-
-
-def _printable(octets: bytes) -> str:
-    text = (
-        octets.decode("utf-8", "backslashreplace")
-        .replace("\r\n", "")
-        .replace("\r", "\\r")
-        .replace("\n", "\\n")
-    )
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
