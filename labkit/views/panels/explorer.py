@@ -78,7 +78,7 @@ class Explorer(Panel):
 
         finder = self._finder
         if finder is None:
-            return w.HTML(note(self._trouble)._repr_html_())
+            return frame([w.HTML(note(self._trouble)._repr_html_())])
         self._filters = {name: self._dropdown(finder, name) for name in FILTERS}
         self._summary, self._letter = w.HTML(), w.HTML()
         self._ladder, self._octets = pane("Ladder"), pane("Octets")
