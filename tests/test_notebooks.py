@@ -162,6 +162,8 @@ LETTER = "MAIL FROM:<me@example.com>\\nRCPT TO:<bob@example.org>\\nDATA\\nHello\
 TWICE = "MAIL FROM:<me@example.com>\\nRCPT TO:<bob@example.org>\\nRCPT TO:<bob@example.org>\\nDATA\\n."
 TO_BOB = "MAIL FROM:<me@example.com>\\nRCPT TO:<bob@example.org>\\n"
 BLIND = f"{TO_BOB}RCPT TO:<carol@example.org>\\nDATA\\nTo: bob@example.org\\n\\nHi\\n."
+SECOND_HOST = """world.domain("example.org", server="backup.example.org", preference=20)
+"""
 OWN_HOST = """world.always_on("bob@bob.example.net")
 alice.submit(alice.compose(to="bob@bob.example.net", text="Hello"))
 world.settle()
@@ -218,6 +220,10 @@ WRITTEN: dict[str, dict[str, str]] = {
     "01.3": {"# Here Bob's own host comes into the world, and Alice writes to him.\n": OWN_HOST},
     "01.4": {"answer = ...\n": WAITED},
     "01.5": {"answer = ...": "answer = 'b'"},
+    "02.1": {"answer = ...": "answer = list('bdgh')"},
+    "02.2": {"# Here example.org gets a second host.\n": SECOND_HOST},
+    "02.3": {"answer = ...": "answer = 'b'"},
+    "02.4": {"course.check": "answer = {a: recognise(a).route[-1] for a in answer}\ncourse.check"},
     "06.1": {'submission.type("NOOP")': 'submission.type("EHLO me-pc.example.com")',
              "answer = ...": 'answer = "AUTH"'},
     "06.2": {'console.type("NOOP")': f'console.type("EHLO me.example.com\\nSTAT\\n{TWICE}")'},

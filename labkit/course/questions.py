@@ -28,6 +28,18 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
             (RFC 5321 4.5.4.1), and return the letter to its sender.""",
         ),
     ),
+    "02": (
+        (
+            "Which machines read the left half of an address, and which the right?",
+            """All read the domain, to find the way. Only the host that keeps the mailbox may say what the
+            local part means (RFC 5321 2.3.11).""",
+        ),
+        (
+            "A name server says that it is in trouble. Why does the letter not come back at once?",
+            """That is no answer about the domain: it may exist. So the letter waits, as after a reply that
+            begins with 4; only “does not exist” is for good.""",
+        ),
+    ),
     "06": (
         (
             "A program gets a reply code that it does not know, 458. What does it do?",

@@ -20,7 +20,9 @@ class Term:
 
 
 _ALL = """
+A-label | A label of a domain beyond ASCII as the DNS is asked for it: xn-- and letters, digits and hyphens. | RFC 5890 2.3.2.1
 access | The last step of a message's way: the recipient's host fetches it from the mailbox on the server, with POP3 or IMAP. | RFC 5598 4.2
+alias | An address that a server replaces by others in the envelope. The reverse-path stays: the sender hears of failures. | RFC 5321 3.9.1
 APOP | A login of POP3 in which a digest of the greeting's timestamp and the password crosses the wire, and the password does not. | RFC 1939 7
 autologout | A server's end of a session in which nothing was said for ten minutes or more. It deletes nothing. | RFC 1939 3
 bounce | A message that tells a sender that mail could not be delivered. Its own reverse-path is empty, so that it can never cause another bounce. | RFC 5321 6.1
@@ -47,13 +49,16 @@ forward-path | The address in RCPT TO: where the message is to go. One message m
 frame | The bytes that belong together: a line, a line with its literals, or a block that ends with a dot. |
 greeting | What the server says first, before any command: 220, +OK or * OK. | RFC 5321 4.3.1
 greylisting | Refusing a letter from an unknown sender once, with a code of temporary failure: a real queue comes back, much spam software does not. | RFC 6647 1
+group | A name for several addresses in a header, with a colon and a semicolon. The writer's program puts its members into the envelope. | RFC 5322 3.4
 half-close | The end of one direction of a connection while the other stays open: who has done so can hear, and say nothing more. | RFC 9293 3.6.1
 header | The fields at the start of a message, up to the first empty line. It is part of the message, not of the envelope. | RFC 5322 2.1
 IMAP | Internet Message Access Protocol: works with mailboxes that stay on the server. | RFC 9051
 literal | In IMAP, a string sent as its length in braces and then exactly so many octets. | RFC 9051 4.3
+local part | The part of an address before the @. Only the host that keeps the mailbox may say what it means. | RFC 5321 2.3.11
 lock | What a POP3 session takes on the maildrop at its login, so that no other session changes it meanwhile. | RFC 1939 4
 mailbox | Where delivered messages rest until somebody reads them; in IMAP one of several folders of an account. | RFC 5321 2.3.11
 maildrop | What POP3 calls the mailbox that a session has locked for itself. | RFC 1939 4
+mailing list | An address that a server replaces by others, with an envelope of its own: its owner hears of failures. | RFC 5321 3.9.2
 man in the middle | Somebody on the line between two hosts who reads what passes and can change it. Each end believes to speak with the other. | RFC 3207 6
 mechanism | One way to log in, with a name of its own, which AUTH in SMTP and POP3 and AUTHENTICATE in IMAP have in common: PLAIN, SCRAM-SHA-256. | RFC 4422 3
 Message-ID | The field with a name for this one message, unique in the world. | RFC 5322 3.6.4
@@ -78,6 +83,7 @@ SCRAM | A mechanism in which client and server prove to each other that they kno
 server | The end that waits for connections and answers commands. | RFC 5321 2.3.2
 session | All that client and server say to each other on one connection. | RFC 5321 3.1
 SMTP | Simple Mail Transfer Protocol: pushes a message towards its recipient, one server at a time. | RFC 5321
+source route | The way written into an address, host by host. Read today, and ignored. | RFC 5321 appendix C
 STARTTLS | The command after which both ends continue the same connection under TLS. POP3 calls it STLS. | RFC 3207 4
 state | What a connection has been through, as far as it decides which command may come next. | RFC 1939 3
 STLS | POP3's command to continue the connection under TLS; the other protocols call it STARTTLS. | RFC 2595 4
