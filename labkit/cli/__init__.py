@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labkit.cli import dissect, export, faults, fetch, flaws, lab, lint, record, serve, tour
+from labkit.cli import dissect, export, faults, fetch, flaws, lab, lint, notebooks, record, serve, tour
 from labkit.cli.options import complain, sentence_of
 from labkit.errors import LabError
 
@@ -44,6 +44,7 @@ def labkit(
     [dim]labkit dissect session.pcap[/dim]    the mail traffic in somebody's capture
     [dim]labkit lint letter.eml[/dim]         what a message breaks, and where
     [dim]labkit lab[/dim]                     the course, in JupyterLab
+    [dim]labkit notebooks check DIR[/dim]     notebooks that keep their word, yours too
     [dim]labkit faults[/dim]                  what can be made to go wrong
     [dim]labkit flaws[/dim]                   what can be wrong with captured mail
     """
@@ -65,6 +66,7 @@ app.command()(lint.lint)
 app.command()(faults.faults)
 app.command()(flaws.flaws)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab.lab)
+app.add_typer(notebooks.app, name="notebooks")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

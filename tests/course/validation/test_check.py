@@ -1,0 +1,177 @@
+"""`labkit notebooks check` on notebooks with a fault planted in each, and on sound ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from support.notebooks import code, prose, raised, said, value, write
+
+from labkit.course.validation.refresh import refresh
+
+UUID = "0b6f6a3e-4d7c-4c0e-9a55-0c4f6a6f1d2e"
+TOKEN = "ghp_" + 36 * "a"
+IMAGE = '<img src=\\"way.png\\">'
+ERROR = raised("ZeroDivisionError", "division by zero")
+
+# name: (cells, the cell that is found, the rule, words of the sentence)
+FAULTS: dict[str, tuple[list[Any], int, str, str]] = {
+    "changed": ([prose("x"), code("1 + 1", value("3"))], 2, "output", "“3” as committed and “2” in the run"),
+    "missing": ([code("1 + 1")], 1, "missing", "nothing is committed; the run puts out text/plain “2”"),
+    "gone": ([code("pass", value("2"))],
+        1, "output", "text/plain is there as committed and not in the run: “2”"),
+    "random-id": ([code("import uuid; print(uuid.uuid4())", said(f"{UUID}\n"))], 1, "random", "in another"),
+    "address": ([code("object()", value("<object at 0x7f3a5c1e4d20>"))], 1, "random", "“at 0x7f3a5c1e4d20”"),
+    "secret": ([code('print("gh" + "p_" + 36 * "a")', said(f"{TOKEN}\n"))], 1, "secret", "token of GitHub's"),
+    "secret-in-code": ([code(f'token = "{TOKEN}"')], 1, "secret", "a token of GitHub's stands there"),
+    "secret-of-this-machine": ([code('print(2 * "open-sesame-")', said("open-sesame-open-sesame-\n"))],
+                               1, "secret", "the value of TEST_API_KEY"),
+    "time": ([code("import datetime; print(datetime.datetime.now())", said("2026-01-05 09:00:00.000001\n"))],
+             1, "clock", "in one run and"),
+    "day": ([code("import datetime; print(datetime.date.today())", said("2026-01-05\n"))],
+        1, "clock", "another"),
+    "path": ([code('print("kept in /home/anna/mail")', said("kept in /home/anna/mail\n"))],
+             1, "path", "“/home/anna/mail” is a path of one machine"),
+    "unsolved": ([code('from labkit import course\ncourse.check("00.5", "a")')],
+        1, "check", "00.5 is not solved"),
+    "no-alt": ([code(f'from IPython.display import HTML\nHTML("{IMAGE}")',
+                     value("<IPython.core.display.HTML object>", text_html='<img src="way.png">'))],
+               1, "alt", "the image way.png has no text"),
+    "no-alt-in-prose": ([prose("![](way.png)"), code("1", value("1"))],
+        1, "alt", "the image way.png has no text"),
+    "ignored": ([code("# NBVAL_IGNORE_OUTPUT\n1", value("2")), code("2", value("2"), tags=("nbval-skip",))],
+                2, "ignored", "only 1 may"),
+    "untagged": ([code("1 / 0", ERROR), code("2", value("2"))],
+        1, "exception", "ZeroDivisionError: division by zero is committed"),
+    "tagged-otherwise": ([code("1 / 0", ERROR, tags=("nbval-raises-exception",))],
+        1, "exception", "with the tag"),
+    "raised-nothing": ([code("1", value("1"), tags=("raises-exception",))], 1, "exception", "raised nothing"),
+    "order": ([code("1", value("1"), count=3), code("2", value("2"), count=2)],
+        1, "counts", "was run as number 3"),
+    "not-run": ([code("1", value("1")), code("x = 1", count=None)], 2, "counts", "was not run"),
+    "hidden-state": ([code("n", value("1")), code("n = 1")],
+        1, "exception", "NameError: name 'n' is not defined"),
+    "hash-seed": ([code('print({"smtp", "pop3", "imap", "dns"})', said("{'smtp', 'pop3', 'imap', 'dns'}\n"))],
+                  1, "steady", "in one run and"),
+    "time-zone": ([code("import time; print(time.timezone)", said("0\n"))], 1, "steady", "43200"),
+    "locale": ([code('import os; print(os.environ["LC_ALL"])', said("C.UTF-8\n"))], 1, "steady", "tr_TR"),
+    "width": ([code("import shutil; print(shutil.get_terminal_size().columns)", said("80\n"))],
+              1, "steady", "“80” in one run and “203” in another"),
+    "only-there": ([code('import os; 1 / (os.environ["COLUMNS"] == "80")', value("1.0"))],
+                   1, "steady", "it stops with hash seed 4711, 14 hours ahead of UTC"),
+    "dead": ([code("import os; os._exit(1)")], 1, "runs", "its kernel died"),
+}  # fmt: skip
+
+BAR = '" 33%|###3      | 1/3 [00:00<00:01,  1.94it/s]"'
+DRAWING = '<svg xmlns="http://www.w3.org/2000/svg"><title>a way</title></svg>'
+SOUND: dict[str, list[Any]] = {
+    "plain": [prose("![a way](way.png) and `![](not one)`"), code("x = 1"), code("x", value("1"))],
+    "streams": [
+        code("import sys; print(1)\nprint(2)\nprint(3, file=sys.stderr)",
+             said("1\n2\n"), said("3\n", "stderr")),
+    ],
+    "order-of-streams": [code("for i in range(3): print(i, flush=True)", said("0\n"), said("1\n2\n"))],
+    "raises": [code("1 / 0", ERROR, tags=("raises-exception",)), code("2", value("2"))],
+    "within-budget": [code("# NBVAL_IGNORE_OUTPUT\nimport time; time.time()", value("1.0"))],
+    "progress": [
+        code(f"import sys\nfor i in range(3): print({BAR}, file=sys.stderr, end='\\r')\nprint('done')",
+             said("done\n"), said(" 66%|######6   | 2/3 [00:01<00:00,  2.94it/s]\r", "stderr")),
+        code("for i in range(3): print(i, end='\\r')\nprint('all')", said("7\rall\n")),
+    ],
+    "widget": [
+        code("import ipywidgets\nipywidgets.IntProgress(value=3)\n",
+             value("IntProgress(value=1)", **{"application_vnd.jupyter.widget-view+json": "x"})),
+        code("from labkit import Faults, World\nisinstance(Faults(World()), object)", value("True")),
+    ],
+    "drawing": [
+        code(f"from IPython.display import SVG\nSVG({DRAWING!r})",
+             value("<IPython.core.display.SVG object>", **{"image_svg+xml": DRAWING})),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("notebooks")
+    for name, (cells, *_) in FAULTS.items():
+        write(folder, f"bad-{name}", *cells)
+    for name, sound in SOUND.items():
+        write(folder, f"good-{name}", *sound)
+    unsolved = refresh(folder / "bad-unsolved.ipynb")  # all else in it is as it should be
+    unsolved.keep()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checked(folder: Path) -> tuple[list[str], ET.Element, int]:
+    """What the command says, line by line, its JUnit XML, and its exit code."""
+    report = folder / "report.xml"
+    options = ["--ignored", "1", "--checks", "solved", "-n", "3", "--junit", str(report)]
+    patch = pytest.MonkeyPatch()
+    patch.setenv("TEST_API_KEY", "open-sesame-")
+    labkit = "import sys; from labkit.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", labkit, "notebooks", "check", str(folder), *options]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
+    patch.undo()
+    assert not done.stderr, done.stderr[-3000:]
+    return done.stdout.splitlines(), ET.parse(report).getroot(), done.returncode
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found(
+    name: str, folder: Path, checked: tuple[list[str], ET.Element, int]
+) -> None:
+    _, cell, rule, words = FAULTS[name]
+    told = [line for line in checked[0] if line.startswith(f"{folder / f'bad-{name}.ipynb'}:")]
+    found = [line for line in told if f": cell {cell}: [{rule}] " in line]
+    assert len(found) == 1, told
+    assert words in found[0]
+    assert found[0].endswith(".")
+    assert len(told) == 1, "a fault is told once, and nothing else with it"
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_nothing_is_found_in_a_sound_notebook(
+    name: str, folder: Path, checked: tuple[list[str], ET.Element, int]
+) -> None:
+    told = [line for line in checked[0] if line.startswith(f"{folder / f'good-{name}.ipynb'}:")]
+    assert len(told) == 1
+    assert ": as it should be (" in told[0]
+
+
+def test_the_summary_and_the_exit_code(checked: tuple[list[str], ET.Element, int]) -> None:
+    lines, _, code = checked
+    assert lines[-1] == (
+        f"{len(FAULTS) + len(SOUND)} notebooks, {len(FAULTS)} not as it should be: {len(FAULTS)} findings."
+    )
+    assert code == 1
+
+
+def test_junit_has_a_suite_for_each_notebook(
+    folder: Path, checked: tuple[list[str], ET.Element, int]
+) -> None:
+    suites = {suite.get("name"): suite for suite in checked[1]}
+    assert len(suites) == len(FAULTS) + len(SOUND)
+    for name, (_, cell, rule, _) in FAULTS.items():
+        failures = suites[str(folder / f"bad-{name}.ipynb")].findall(".//failure")
+        assert [failure.get("type") for failure in failures] == [rule]
+        assert f"cell {cell}: [{rule}]" in str(failures[0].get("message"))
+    assert all(not suites[str(folder / f"good-{name}.ipynb")].findall(".//failure") for name in SOUND)
+
+
+BY_NBVAL = ("changed", "missing", "gone", "random-id", "untagged")
+"""What nbval finds too; the other faults it passes over, or tells by other means."""
+
+
+def test_what_nbval_finds_is_found(folder: Path, checked: tuple[list[str], ET.Element, int]) -> None:
+    files = [*(f"bad-{name}.ipynb" for name in BY_NBVAL), *(f"good-{name}.ipynb" for name in SOUND)]
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q", "--tb=no", "-rf"]
+    command += ["-n2", "--dist=loadfile", "-p", "no:cacheprovider", *files]
+    said = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=folder, timeout=300).stdout
+    failed = {line.split()[1].partition("::")[0] for line in said.splitlines() if line.startswith("FAILED ")}
+    # where it is a little stricter: bars of progress, and widgets in words
+    assert failed - {"good-progress.ipynb", "good-widget.ipynb"} == {f"bad-{name}.ipynb" for name in BY_NBVAL}
