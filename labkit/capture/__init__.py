@@ -16,6 +16,8 @@ reassembly.py     segments to contiguous octets
 hello.py          where TLS begins
 flows.py          all that, as flows; assembly.py, those that are over by the end of a window
 
+live.py: flows that grow with each packet, as from `tcpdump -w -`.
+
 Under `pcap.write`: write.py, the packets that would have carried a tape's octets.
 archive.py: labkit's own captures, a whole tape as JSON Lines or Parquet.
 """

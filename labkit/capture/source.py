@@ -73,6 +73,11 @@ class Input:
                 return mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
             return b"".join(self._pieces)
 
+    def piece(self) -> bytes | None:
+        """The next octets, as they come; None at the end of the file."""
+        with self._told():
+            return next(self._pieces, None)
+
     def fill(self, room: memoryview) -> int:
         """Reads octets into `room`; fewer than it has only at the end of the file."""
         filled = 0

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, get_args
 
 import typer
 
 from labkit.cli.options import Output, TableFormat, TableName, check_target, complain, misused, option
 
+STDIN = Path("-")
+
 
 def dissect(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help="pcap or pcapng, gzip-compressed or not, or labkit's own."),
+        typer.Argument(
+            metavar="FILE", help="pcap or pcapng, compressed or not, or labkit's own; - is standard input."
+        ),
     ],
     table: Annotated[
         TableName, option(form="TABLE", help=f"{', '.join(get_args(TableName))}.")
@@ -42,7 +49,12 @@ def dissect(
     [dim]labkit dissect tls.pcap --keys keys.log[/dim]
     [dim]labkit dissect session.pcap --messages letters[/dim]    letters/0-6.eml ...
     [dim]labkit dissect *.pcapng --format parquet -o exchanges.parquet[/dim]
+    [dim]tcpdump -i any -U -w - | labkit dissect -[/dim]    each exchange as it happens
     """
+    live = (table, format) == ("exchanges", "table") and not (output or keys or messages)
+    if files == [STDIN] and live:
+        _tell_live(secrets)
+        return
     from labkit.capture.keys import key_log
     from labkit.tables import Captures, read_capture
     from labkit.views.terminal import progress, write_table
@@ -55,7 +67,10 @@ def dissect(
     with progress(files) as begin:
         for file in files:
             begin(f"reading {file}")
-            capture = read_capture(file, keys=log)
+            if file == STDIN:
+                capture = read_capture(sys.stdin.buffer, name="standard input", keys=log)
+            else:
+                capture = read_capture(file, keys=log)
             for note in capture.tape.notes:
                 complain(note)
             begin(f"dissecting {file}")
@@ -69,3 +84,26 @@ def dissect(
         print(f"Written to {messages}: {written} message{'s' * (written != 1)}.")
         return
     write_table(Captures(captures).rows(table), format, output)
+
+
+def _tell_live(secrets: bool) -> None:
+    """Each exchange of what comes in, on a line, once it is whole.
+
+    The first Ctrl-C is for who captures: what it still writes before it ends is read.
+    """
+    from labkit.tables import live
+    from labkit.views.terminal import console, tell_said
+
+    def once(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, before)
+
+    before = signal.signal(signal.SIGINT, once)
+    notes: list[str] = []
+    terminal = console()
+    try:
+        for row in live.exchanges(sys.stdin.buffer, notes, secrets=secrets):
+            tell_said(terminal, row, f"{row.protocol or '?'} {row.connection}")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    for note in notes:
+        complain(note)

@@ -15,9 +15,9 @@ from labkit.dissect.exchange import Exchange
 from labkit.errors import LabError
 from labkit.net.tap import Tap
 from labkit.tables.capture import Capture
-from labkit.tables.dissected import Talk, moments_of, step_of
-from labkit.tables.exchanges import exchange
+from labkit.tables.dissected import Talk
 from labkit.tables.frame import mail_frame
+from labkit.tables.live import advance
 from labkit.tables.schema import TABLES, columns_of
 from labkit.tables.table import Table
 
@@ -130,7 +130,8 @@ def follow(tap: Tap, show: Callable[[Exchange], None]) -> Callable[[], None]:
         for flow in flows:
             if flow.number not in talks:
                 talks[flow.number] = Dissection(flow), Talk(flow, None, [], None)
-            _advance(*talks[flow.number], show)
+            for row in advance(*talks[flow.number]):
+                show(row)
 
     def look(_: object = None) -> None:
         with turn:
@@ -145,13 +146,3 @@ def follow(tap: Tap, show: Callable[[Exchange], None]) -> Callable[[], None]:
         dissect(tape.flows)
     look()
     return stop
-
-
-def _advance(dissection: Dissection, talk: Talk, show: Callable[[Exchange], None]) -> None:
-    for row in dissection.advance():
-        talk.protocol = dissection.protocol
-        talk.step = step_of(talk.flow, talk.protocol, [row])
-        talk.rows.append(row)
-        assert isinstance(talk.moments, list)
-        talk.moments.append(moments_of(talk, row))
-        show(exchange(talk, "", len(talk.rows) - 1))
