@@ -59,6 +59,7 @@ class LoopbackNetwork:
         self._listeners: dict[tuple[str, int], Listener] = {}
         self._open: dict[asyncio.Transport, None] = {}
         self._background: set[asyncio.Task[Any]] = set()
+        self._buffer = memoryview(bytearray(tcp.CHUNK))
         self._thread = threading.Thread(target=self._main, name="labkit-net", daemon=True)
         self._thread.start()
 
@@ -178,7 +179,7 @@ class LoopbackNetwork:
     ) -> tuple[RealRelay, asyncio.Future[None] | None]:
         """The connection stands: put the tap before the protocol, and TLS if it is implicit."""
         self._open[transport] = None
-        relay = RealRelay(wire, protocol, lambda: self._open.pop(transport, None))
+        relay = RealRelay(wire, protocol, lambda: self._open.pop(transport, None), self._buffer)
         transport.set_protocol(relay)
         if tls is None:
             relay.connection_made(transport)
