@@ -1,7 +1,7 @@
 """Captures as tables: ten of them, the same for a live lab and for a pcap.
 
-capture.py is the `Capture`; read.py makes one from a file or follows a tap, live.py a pipe.  schema.py says what every
-column is; table.py holds plain columns, dtypes.py and frame.py make them pandas'.
+capture.py is the `Capture`; read.py makes one from a file or follows a tap, live.py a pipe.
+schema.py says what every column is; table.py holds plain columns, dtypes.py and frame.py make them pandas'.
 exchanges.py, mail.py and wire.py fill the tables from what the dissector found (dissected.py,
 carried.py); masking.py hides secrets.  show.py, story.py and summary.py print.  analysis.py and
 anomalies.py are what analysts ask, accessor.py makes it `frame.mail`.
