@@ -383,7 +383,7 @@ class Pop3Session:
 
 
 def _listing(lines: Iterable[str]) -> bytes:
-    return "".join(f"{line}\r\n" for line in lines).encode()
+    return "\r\n".join(lines).encode()
 
 
 def _messages(number: int) -> str:
