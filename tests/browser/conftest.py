@@ -7,6 +7,7 @@ it) or Playwright these tests are skipped, and say so.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -47,6 +48,24 @@ def browser() -> Iterator[Any]:
         found = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield found
         found.close()
+
+
+@pytest.fixture(scope="session")
+def chromium_for_nbconvert(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For PLAYWRIGHT_BROWSERS_PATH: a folder where nbconvert finds Debian's Chromium as if Playwright had
+    downloaded it.  Where it looks, Playwright only says when nothing is there.
+    """
+    folder = tmp_path_factory.mktemp("browsers")
+    script = "from playwright.sync_api import sync_playwright as p; p().start().chromium.launch()"
+    command = [sys.executable, "-c", script]
+    environment = {**os.environ, "PLAYWRIGHT_BROWSERS_PATH": str(folder)}
+    said = subprocess.run(command, env=environment, check=False, capture_output=True, text=True).stderr
+    place = re.search(rf"{re.escape(str(folder))}\S+", said)
+    assert place is not None, said
+    link = Path(place[0])
+    link.parent.mkdir(parents=True)
+    link.symlink_to(CHROMIUM)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,71 @@
+"""A notebook that was worked in, where no kernel runs: HTML and PDF show what the widgets showed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.browsing import WIDGETS, use
+
+FACTS = """place => [...place.querySelectorAll('svg text, .lk-rows tr, .lk-wire tr, .lk-card p:not(.lk-head)')]
+    .map(each => each.textContent.replace(/\\\\s+/g, ' ').trim()).filter(Boolean)"""
+WORDS = {
+    "console": ["RCPT TO:<bob@example.org>", "503 Send MAIL first", "out-of-order", "mail (now)"],
+    "explorer": ["26 of 28 shown", "A2 SELECT INBOX", "[READ-WRITE]"],
+    "player": ["Moment 8 of", "The journey of"],
+    "faults": ["cut-before-final-reply@*", "delivered 2 times", "no reply arrived"],
+    "card": ["Your words on the wire", "00.1 not yet", "Connection 1 is the look-up in the DNS"],
+}
+
+
+def convert(notebook: Path, form: str, *options: str, **environment: str) -> None:
+    """What `jupyter nbconvert --to FORM` does."""
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", form, notebook.name, *options]
+    env = {**os.environ, **environment}
+    subprocess.run(command, cwd=notebook.parent, env=env, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_html_shows_the_facts_of_the_live_widget(
+    name: str, open_notebook: Callable[..., Any], page: Any
+) -> None:
+    notebook = open_notebook(*WIDGETS[name])
+    use(notebook, name)
+    notebook.page.locator(".lk-still", has_text=WORDS[name][-1]).wait_for(state="attached")
+    live = notebook.panel.evaluate(FACTS)
+    notebook.saved()
+    convert(notebook.path, "html")
+    still = notebook.path.with_suffix(".html")
+    page.goto(still.as_uri())
+    shown = page.locator("body").evaluate(FACTS)
+    assert len(live) > 1
+    assert [fact for fact in live if fact not in shown] == []
+    for words in WORDS[name]:
+        assert words in page.locator("body").inner_text()
+    still.unlink()
+
+
+def test_pdf_has_the_facts_too(open_notebook: Callable[..., Any], chromium_for_nbconvert: Path) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext is not installed; `make programs` installs it")
+    notebook = open_notebook(*WIDGETS["console"])
+    use(notebook, "console")
+    notebook.page.locator(".lk-still", has_text="MAIL FROM").wait_for(state="attached")
+    notebook.saved()
+    convert(
+        notebook.path, "webpdf", "--WebPDFExporter.disable_sandbox=True",
+        PLAYWRIGHT_BROWSERS_PATH=str(chromium_for_nbconvert),
+    )  # fmt: skip
+    printed = notebook.path.with_suffix(".pdf")
+    told = subprocess.run(["pdftotext", "-layout", printed, "-"], check=True, capture_output=True, text=True)
+    words = re.sub(r"\s+", " ", told.stdout)
+    for fact in ("MAIL FROM:<alice@example.com>", *WORDS["console"]):
+        assert fact in words
+    printed.unlink()
