@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from support.browsing import WIDGETS, use
 
-FACTS = """place => [...place.querySelectorAll('svg text, .lk-rows tr, .lk-wire tr, .lk-card p:not(.lk-head)')]
+FACTS = """place => [...place.querySelectorAll('svg text, .lk-rows tr, .lk-wire tr, .lk-card p')]
+    .filter(each => !each.matches('.lk-head'))
     .map(each => each.textContent.replace(/\\\\s+/g, ' ').trim()).filter(Boolean)"""
 WORDS = {
     "console": ["RCPT TO:<bob@example.org>", "503 Send MAIL first", "out-of-order", "mail (now)"],
