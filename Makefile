@@ -62,7 +62,7 @@ screenshots: .venv/test.stamp  ## a picture of each widget and notebook, in both
 programs:  ## the system programs that some tests drive (Debian; needs root)
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	  chromium curl fetchmail getmail6 libio-socket-ssl-perl libnet-ssleay-perl mpop msmtp s-nail swaks tcpdump tshark
+	  chromium curl fetchmail getmail6 libio-socket-ssl-perl libnet-ssleay-perl mpop msmtp poppler-utils s-nail swaks tcpdump tshark
 	echo postfix postfix/main_mailer_type select No configuration | debconf-set-selections
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	  dovecot-imapd dovecot-pop3d iproute2 isync neomutt offlineimap3 postfix
