@@ -34,10 +34,11 @@ check: .venv/test.stamp  ## format, lint, types
 	$(BIN)/mypy
 
 notebooks: .venv/test.stamp  ## every notebook runs and gives the outputs that are committed
-	$(BIN)/python -m pytest --nbval -n auto --dist loadfile notebooks
+	$(BIN)/labkit notebooks check notebooks --checks unsolved
+	$(BIN)/python -m pytest -q --nbval -n auto --dist loadfile notebooks
 
 refresh: .venv/test.stamp  ## run every notebook and make every dataset again, and keep what comes out
-	$(BIN)/python tests/refresh_notebooks.py
+	$(BIN)/labkit notebooks refresh notebooks --yes
 	@for file in datasets/make_*.py; do $(BIN)/python $$file || exit 1; done
 
 datasets: .venv/test.stamp  ## the captured sessions anew: simulated, and recorded where the programs are

@@ -1,6 +1,6 @@
 """What every notebook keeps: form, sections, exercises, and outputs that say the same everywhere.
 
-That the outputs are right is nbval's to find out (`make notebooks`).
+That the outputs are right is found out by running them (`make notebooks`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any
 
 import nbformat
 import pytest
-import refresh_notebooks
 
 from labkit.course import catalogue
+from labkit.course.validation import rules
+from labkit.course.validation.refresh import written
 from labkit.world.world import World
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -89,8 +90,10 @@ def own_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @every_notebook
 class TestForm:
     def test_it_is_what_a_refresh_would_write(self, path: Path) -> None:
-        fresh = nbformat.writes(refresh_notebooks.plain(nbformat.read(path, as_version=4))) + "\n"
-        assert path.read_text(encoding="utf-8") == fresh
+        assert path.read_text(encoding="utf-8") == written(nbformat.read(path, as_version=4))
+
+    def test_what_is_committed_keeps_every_rule(self, path: Path) -> None:
+        assert list(rules.look(read(path), ignored=0, checks="unsolved")) == []
 
     def test_it_is_valid_and_its_cells_have_names_of_their_own(self, path: Path) -> None:
         nbformat.validate(read(path))

@@ -18,7 +18,7 @@ Replacements = Sequence[tuple[re.Pattern[str], str]]
 
 _BAR = re.compile(r"^.*(?:\d%\|.*\| |[━╸╺]{5}).*\n?", re.MULTILINE)
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
-_RUBBED_OUT = re.compile(r"[^\n]\x08")
+_RUBBED_OUT = re.compile(r"[^\n\x08]\x08")
 _WORD = re.compile(r"[\w:.+-]*$"), re.compile(r"[\w:.+-]*")
 _CLOCK = re.compile(r"\d{1,2}:\d\d|\d{4}-\d\d-\d\d|\b1[6-9]\d{8}\b|\d{8}T\d{4}|\b(?:19|20)\d\d\b")
 _ID = re.compile(r"0x[0-9a-f]{5}|\w{8}-\w{4}-\w{4}-\w{4}-\w{12}|(?=[A-Za-z_-]*\d)(?=\d*[A-Za-z])[\w-]{6}")

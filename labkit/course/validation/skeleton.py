@@ -118,9 +118,6 @@ def begin(path: Path) -> Path:
         make = nbformat.v4.new_code_cell if text.startswith(">") else nbformat.v4.new_markdown_cell
         cells.append(make(source, id=f"cell-{place + 1}"))  # type: ignore[no-untyped-call]
     made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})  # type: ignore[no-untyped-call]
-    try:
-        with whole_file(target) as part:
-            part.write_text(written(made), encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise LabError(f"{target} cannot be written: {error.strerror}") from error
+    with whole_file(target) as part:
+        part.write_text(written(made), encoding="utf-8", newline="\n")
     return target
