@@ -10,20 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping
 from enum import Enum
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from labkit.dissect import tls
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half
 from labkit.dissect.row import Reply, Row, Rows, Span
+from labkit.dissect.usual import COMMAND, verb_of
 from labkit.grammar.framing import CRLF
 from labkit.net.tap import Side
 from labkit.states.machine import Machine
 
 TLS_BEGINS = -2
 ECHO = 4  # octets of a secret whose repetition in a reply is no accident
-_WORD = re.compile(rb"[!-~]{1,40}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}\r?\n")
 
 
@@ -90,6 +89,9 @@ class Conversation:
     VERBS: frozenset[str]
     """Every command there is."""
 
+    SECRETIVE: frozenset[str] = frozenset()
+    """Verbs behind which a secret may stand."""
+
     def __init__(self, client: Half, server: Half, progress: Progress, number: int = 1) -> None:
         self.client = client
         self.server = server
@@ -121,15 +123,39 @@ class Conversation:
         end = client.line(self.at)
         return self._behind_gap(end) if client.gaps and end >= 0 else end
 
-    def reply(self) -> Reply | None:
-        """The next reply where nothing is odd, so that it is the one to the command before."""
-        if self.server.gaps or self.client.gaps or self.client.timely:
+    # The usual case, without the cost of a generator.
+
+    def usual_row(self) -> Row | None:
+        """The row of the next command, if nothing is odd about it; None: see what is."""
+        if not self.is_plain(self.client, self.at):
             return None
-        reply = self.cut_reply(self.reply_at)
-        if reply is None or reply.status is None or reply.status == b"421":
+        found = COMMAND.match(self.client.data, self.at)
+        if found is None:
             return None
-        self.reply_at = reply.end
+        verb = verb_of(found[1])
+        if verb in self.SECRETIVE or (self.behind_login and self.may_be_secret(verb)):
+            return None
+        row = Row(self.number, self.progress.name, verb, found[2], self.at, found.end())
+        self.number += 1
+        self.at = row.end
+        return row
+
+    def usual_reply(self) -> Reply | None:
+        """The next reply, if nothing is odd about it, so that it is the one to the command before."""
+        if self.client.gaps or self.client.timely or not self.is_plain(self.server, self.reply_at):
+            return None
+        reply = self.cut_usual_reply(self.reply_at)
+        if reply is not None:
+            self.reply_at = reply.end
         return reply
+
+    def is_plain(self, half: Half, at: int) -> bool:
+        """Whether the octets from `at` on can be taken as they stand: no gaps, no TLS to begin there."""
+        return not half.gaps and (half.tls_at is None or (self.encrypted and at >= half.tls_at))
+
+    def cut_usual_reply(self, at: int) -> Reply | None:
+        """The reply that begins at `at`, if nothing is odd about it."""
+        return None
 
     def next_line(self) -> Generator[None, None, int]:
         """Waits for the client's next line: its end, `self.at` if there is none, or TLS_BEGINS."""
@@ -284,12 +310,6 @@ def split(line: bytes) -> tuple[str, bytes | None]:
     word, space, rest = command.partition(b" ")
     verb = verb_of(word)
     return (verb, rest if space else None) if verb else ("", command or None)
-
-
-@lru_cache(maxsize=1024)
-def verb_of(word: bytes) -> str:
-    """A command's word in upper case; empty if it is none."""
-    return word.decode("ascii").upper() if _WORD.fullmatch(word) else ""
 
 
 def _line_flaws(half: Half, side: Side, start: int, line: bytes, limit: int) -> Generator[Found, None, None]:

@@ -12,10 +12,12 @@ import re
 from collections import deque
 from collections.abc import Generator
 
-from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules, verb_of
+from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half
-from labkit.dissect.row import FLAWS, Reply, Row, Rows, Span
+from labkit.dissect.imap_lines import NO_STATUS, Block, Status, split, status_of
+from labkit.dissect.row import Reply, Row, Rows, Span
+from labkit.dissect.usual import IMAP_COMMAND, IMAP_DATA, IMAP_STATUS, verb_of
 from labkit.grammar.framing import literal_size
 from labkit.grammar.imap_frames import response_ends_in_text
 from labkit.net.tap import Side
@@ -30,22 +32,15 @@ EXTENSIONS = frozenset(  # commands whose place the table of states does not kno
     "SETACL SETMETADATA SETQUOTA SORT THREAD UIDBATCHES UNAUTHENTICATE URLFETCH XLIST".split()
 ) | {"UID REPLACE", "UID SORT", "UID THREAD"}
 
-_TAG = re.compile(rb"[!#-'),-Z^-z|}\[\]~]{1,100}")  # any ASTRING-CHAR but "+"
-_STATUS = re.compile(rb"[^ ]{1,100} (OK|NO|BAD|BYE|PREAUTH)(?: |(?=[\r\n])|\Z)", re.IGNORECASE)
-_UNTAGGED_DATA = re.compile(rb"\* [0-9]+ ")
-_CODE = re.compile(rb"\[((?:[^\]\"]|\"(?:[^\"\\]|\\.)*\")*)\] ?")
 # astring = 1*ASTRING-CHAR / quoted / literal
 _ASTRING = re.compile(rb"\"((?:[^\"\\]|\\.)*)\"?|[^ \r\n(]+")
 _SELECTS = ("SELECT", "EXAMINE")
-
-Status = tuple[bytes | None, bytes | None, bytes | None]
-"""Status, response code and text."""
-_NO_STATUS: Status = (None, None, None)
 
 RULES = Rules(MACHINE)
 
 
 class Imap(Conversation):
+    SECRETIVE = frozenset(("LOGIN", "AUTHENTICATE"))
     GREETING = re.compile(rb"\* (?:OK|PREAUTH|BYE)\b", re.IGNORECASE)
     REPLY = re.compile(rb"\* [A-Z0-9]|\+ |[!-)+-~]{1,100} (?:OK|NO|BAD) ", re.IGNORECASE)
     COMMAND = re.compile(
@@ -59,8 +54,8 @@ class Imap(Conversation):
 
     def __init__(self, client: Half, server: Half, number: int = 1) -> None:
         super().__init__(client, server, Progress(RULES), number)
-        self._block = _Block()
-        self._bye: Status = _NO_STATUS
+        self._block = Block()
+        self._bye: Status = NO_STATUS
         self._early: dict[bytes, deque[Reply]] = {}  # replies to commands that we have not read yet
         self._mailbox: bytes | None = None
 
@@ -68,15 +63,19 @@ class Imap(Conversation):
         yield from self._greeting()
         client, progress = self.client, self.progress
         while True:
-            while (end := self.line()) == MORE:
-                yield None
-            if end == self.at:
-                break
-            if end == TLS_BEGINS:
-                if not (yield from self.enter_tls()):
-                    return
-                continue
-            row, reply = yield from self._command(end)
+            reply = None
+            if (row := self.usual_row()) is not None:
+                reply = self._usual_reply_to(row.tag) if row.verb != "IDLE" else None
+            else:
+                while (end := self.line()) == MORE:
+                    yield None
+                if end == self.at:
+                    break
+                if end == TLS_BEGINS:
+                    if not (yield from self.enter_tls()):
+                        return
+                    continue
+                row, reply = yield from self._command(end)
             verb = row.verb or ""
             if reply is None:
                 reply = yield from self._reply_to(row.tag, verb in ("AUTHENTICATE", "IDLE"))
@@ -99,16 +98,37 @@ class Imap(Conversation):
             if verb == "STARTTLS" and (status == "OK" or client.tls_at == row.end) and not self.encrypted:
                 if not (yield from self.enter_tls()):
                     return
-                self._block.cut(self.reply_at, _NO_STATUS)
+                self._block.cut(self.reply_at, NO_STATUS)
         yield from self.unasked()
 
     # The client's side.
+
+    def usual_row(self) -> Row | None:
+        if not self.is_plain(self.client, self.at):
+            return None
+        found = IMAP_COMMAND.match(self.client.data, self.at)
+        if found is None:
+            return None
+        tag, word, argument = found.groups()
+        verb = verb_of(word)
+        if verb == "UID" and argument:
+            word, _, argument = argument.partition(b" ")
+            verb = f"UID {verb_of(word)}" if verb_of(word) else "LOGIN"  # the usual case is another
+        if verb in self.SECRETIVE or tag.upper() in (b"LOGIN", b"AUTHENTICATE"):
+            return None
+        if self.behind_login and self.may_be_secret(verb):
+            return None
+        row = Row(self.number, self.progress.name, verb, argument or None, self.at, found.end())
+        row.tag, row.mailbox = tag, self._mailbox
+        self.number += 1
+        self.at = row.end
+        return row
 
     def _command(self, end: int) -> Generator[Row | None, None, tuple[Row, Reply | None]]:
         """The command whose first line ends at `end`, with its literals; a reply that refused one."""
         client, at = self.client, self.at
         line = bytes(client.data[at:end])
-        tag, verb, argument = _split(line)
+        tag, verb, argument = split(line)
         if self.behind_login and self.may_be_secret(verb if tag is not None else ""):
             tag, verb, argument = None, "(response)", line.rstrip(b"\r\n")
         row = Row(self.number, self.state, verb, None, at, end, tag=tag, mailbox=self._mailbox)
@@ -173,7 +193,7 @@ class Imap(Conversation):
     def _login(self, tag: bytes | None) -> Generator[Row | None, None, Reply]:
         """The lines of an exchange, for as long as the server says "+"."""
         while True:
-            self._block.cut(self.reply_at, _NO_STATUS)
+            self._block.cut(self.reply_at, NO_STATUS)
             end = yield from self.next_line()
             at = self.at
             line = bytes(self.client.data[at : max(end, at)])
@@ -212,7 +232,7 @@ class Imap(Conversation):
         if found is None:
             return None
         end, line = found
-        status, code, text = _status(line)
+        status, code, text = status_of(line)
         return Reply(
             at, end, status, text, 1, None, code, 1, self._response_flaws(line, at, end) if end > at else ()
         )
@@ -234,14 +254,11 @@ class Imap(Conversation):
             block.lines += 1
             if not server.tidy(at, at + len(line), LINE_LIMIT):
                 block.note(*self._response_flaws(line, at, end))
-            if _UNTAGGED_DATA.match(line):
-                block.untagged += 1
-                continue
             if line[:1] == b"+":
                 if plus:
                     return block.snapshot(end, (b"+", None, line[1:].strip()))
                 continue
-            status = _status(line)
+            status = status_of(line)
             if line[:2] == b"* ":
                 block.untagged += 1
                 if status[0] == b"BYE":
@@ -251,15 +268,31 @@ class Imap(Conversation):
             elif status[0] is None:
                 block.note(Found("bad-reply", "server", at))
                 continue
-            reply, self._bye = block.cut(end, status), _NO_STATUS
+            reply, self._bye = block.cut(end, status), NO_STATUS
             replied = line.partition(b" ")[0]
             if replied == (tag or b"*"):
                 return reply
             self._early.setdefault(replied, deque()).append(reply)
 
+    def _usual_reply_to(self, tag: bytes | None) -> Reply | None:
+        """The same, if nothing is odd about the reply and it has no literals."""
+        if self._early or not self.is_plain(self.server, self.reply_at):
+            return None
+        data, begin, block = self.server.data, self.reply_at, self._block
+        untagged = IMAP_DATA.match(data, begin)
+        found = IMAP_STATUS.match(data, untagged.end() if untagged else begin)
+        if found is None or found[1] != tag:
+            return None
+        lines = data.count(b"\n", begin, found.start())
+        block.lines += lines + 1
+        block.untagged += lines
+        self.reply_at = found.end()
+        reply, self._bye = block.cut(found.end(), (found[2].upper(), found[3], found[4])), NO_STATUS
+        return reply
+
     def _parting(self) -> Status:
         """What the server said of itself before it fell silent: BYE, or nothing."""
-        status, self._bye = self._bye, _NO_STATUS
+        status, self._bye = self._bye, NO_STATUS
         return status
 
     def _response(self, at: int) -> tuple[int, bytes] | None:
@@ -308,54 +341,6 @@ class Imap(Conversation):
         self.server.inflate(self.reply_at)
         halves: tuple[tuple[Side, Half], ...] = ("client", self.client), ("server", self.server)
         return tuple(Found(name, side, at, why) for side, half in halves for name, at, why in half.troubles)
-
-
-class _Block:
-    """The responses since the last reply was whole."""
-
-    def __init__(self) -> None:
-        self.first, self.lines, self.untagged = 0, 0, 0
-        self.flaws: tuple[Found, ...] = ()
-
-    def note(self, *flaws: Found) -> None:
-        if len(self.flaws) < FLAWS:
-            self.flaws += flaws
-
-    def snapshot(self, end: int, status: Status) -> Reply:
-        word, code, text = status
-        return Reply(self.first, end, word, text, self.lines, None, code, self.untagged, self.flaws)
-
-    def cut(self, end: int, status: Status) -> Reply:
-        """The reply is whole; the next one begins."""
-        reply = self.snapshot(end, status)
-        self.first, self.lines, self.untagged, self.flaws = end, 0, 0, ()
-        return reply
-
-
-def _split(line: bytes) -> tuple[bytes | None, str, bytes]:
-    """Tag, verb and the rest of a command's first line."""
-    tag, _, rest = line.rstrip(b"\r\n").partition(b" ")
-    if _TAG.fullmatch(tag) is None:
-        return None, "", line.rstrip(b"\r\n")
-    word, _, argument = rest.partition(b" ")
-    verb = verb_of(word)
-    if not verb:
-        return tag, "", rest
-    if verb == "UID":
-        word, _, rest = argument.partition(b" ")
-        if verb_of(word):
-            verb, argument = f"UID {verb_of(word)}", rest
-    return tag, verb, argument
-
-
-def _status(line: bytes) -> Status:
-    """Status, response code and text of a response, if it is a status response (RFC 3501 7.1)."""
-    found = _STATUS.match(line)
-    if found is None:
-        return None, None, None
-    text = line[found.end() :].rstrip(b"\r\n")
-    code = _CODE.match(text)
-    return found[1].upper(), code and code[1], text[code.end() :] if code else text
 
 
 def mailbox_of(argument: bytes | None) -> bytes | None:

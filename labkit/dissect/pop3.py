@@ -13,6 +13,7 @@ from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rule
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half, count_lines
 from labkit.dissect.row import Reply, Row, Rows, Span
+from labkit.dissect.usual import POP3_REPLY
 from labkit.grammar.framing import CRLF
 from labkit.states.pop3 import MACHINE
 
@@ -35,6 +36,7 @@ RULES = Rules(MACHINE)
 
 
 class Pop3(Conversation):
+    SECRETIVE = frozenset(("PASS", "APOP", "AUTH"))
     GREETING = re.compile(rb"\+OK\b")
     REPLY = re.compile(rb"(?:\+OK|-ERR|\+)(?: |\r?\n)")
     COMMAND = re.compile(
@@ -55,28 +57,19 @@ class Pop3(Conversation):
         client, server, progress = self.client, self.server, self.progress
         in_login = False
         while True:
-            while (end := self.line()) == MORE:
-                yield None
-            if end == self.at:
-                break
-            if end == TLS_BEGINS:
-                if not (yield from self.enter_tls()):
-                    return
-                continue
-            at, self.at = self.at, end
-            line = bytes(client.data[at:end])
-            if in_login and (not server.absent() or progress.may_be_response(line)):
-                verb, argument = "(response)", line.rstrip(b"\r\n") or None
-            else:
-                verb, argument = split(line)
-                if self.behind_login and self.may_be_secret(verb):
-                    verb, argument = "(response)", line.rstrip(b"\r\n") or None
-            row = Row(self.number, self.state, verb, argument, at, end, secrets=_secrets(verb, line, at))
-            self.number += 1
-            limit = RESPONSE_LIMIT if verb in ("AUTH", "(response)") else COMMAND_LIMIT
-            row.flaws = self.line_flaws("client", at, end, limit)
+            if in_login or (row := self.usual_row()) is None:
+                while (end := self.line()) == MORE:
+                    yield None
+                if end == self.at:
+                    break
+                if end == TLS_BEGINS:
+                    if not (yield from self.enter_tls()):
+                        return
+                    continue
+                row = self._row(end, in_login)
+            at, end, verb, argument = row.start, row.end, row.verb or "", row.argument
             self._verb, self._argument = verb, argument
-            reply = self.reply() or (yield from self.next_reply(at, end))
+            reply = self.usual_reply() or (yield from self.next_reply(at, end))
             flaw = progress.judge(ALIASES.get(verb, verb))
             if flaw is not None and not (flaw == "unknown-command" and verb in EXTENSIONS):
                 row.flaws = (Found(flaw, "client", at), *row.flaws)
@@ -91,6 +84,35 @@ class Pop3(Conversation):
                 return
         self._verb = ""
         yield from self.unasked()
+
+    def _row(self, end: int, in_login: bool) -> Row:
+        """The row of the line up to `end`."""
+        at, self.at = self.at, end
+        line = bytes(self.client.data[at:end])
+        if in_login and (not self.server.absent() or self.progress.may_be_response(line)):
+            verb, argument = "(response)", line.rstrip(b"\r\n") or None
+        else:
+            verb, argument = split(line)
+            if self.behind_login and self.may_be_secret(verb):
+                verb, argument = "(response)", line.rstrip(b"\r\n") or None
+        row = Row(self.number, self.state, verb, argument, at, end, secrets=_secrets(verb, line, at))
+        self.number += 1
+        limit = RESPONSE_LIMIT if verb in ("AUTH", "(response)") else COMMAND_LIMIT
+        row.flaws = self.line_flaws("client", at, end, limit)
+        return row
+
+    def cut_usual_reply(self, at: int) -> Reply | None:
+        found = POP3_REPLY.match(self.server.data, at)
+        if found is None or self._verb in ("AUTH", "(response)"):
+            return None
+        status, code, text = found.groups()
+        lines, end = 1, found.end()
+        if status == b"+OK" and self._is_multi_line():
+            first, end = end, self._block(end)
+            if end == MORE or not self._has_final_dot(first, end):
+                return None
+            lines += count_lines(self.server.data, first, end)
+        return Reply(at, end, status, text or b"", lines, response_code=code)
 
     def cut_reply(self, at: int) -> Reply | None:
         """A status line and, if the command asks for them, the lines behind it."""
@@ -122,11 +144,14 @@ class Pop3(Conversation):
             if end == MORE:
                 return None
             lines += count_lines(server.data, first, end)
-            if server.data[max(end - 5, first) : end] not in (b"\r\n.\r\n", b".\r\n"):
+            if not self._has_final_dot(first, end):
                 flaws += (Found("no-final-dot", "server", end),)
             if server.gaps and (gap := server.gap(first, end)) is not None:
                 flaws += (Found("gap", "server", gap),)
         return Reply(start, end, found[1], text, lines, response_code=code and code[1], flaws=flaws)
+
+    def _has_final_dot(self, first: int, end: int) -> bool:
+        return self.server.data[max(end - 5, first) : end] in (b"\r\n.\r\n", b".\r\n")
 
     def _is_multi_line(self) -> bool:
         return self._verb in MULTI_LINE and not (self._argument and self._verb in ONE_LINE_WITH_ARGUMENT)

@@ -15,6 +15,7 @@ from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rule
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half
 from labkit.dissect.row import FLAWS, Reply, Row, Rows
+from labkit.dissect.usual import SMTP_REPLY
 from labkit.grammar.framing import CRLF
 from labkit.states.smtp import MACHINE, State
 
@@ -37,6 +38,7 @@ RULES = Rules(MACHINE)
 
 
 class Smtp(Conversation):
+    SECRETIVE = frozenset(("AUTH",))
     GREETING = re.compile(rb"220[ -]")
     REPLY = re.compile(rb"[2-5][0-9][0-9](?:[ -]|\r?\n)")
     COMMAND = re.compile(
@@ -56,36 +58,24 @@ class Smtp(Conversation):
         yield from self._greeting()
         client, progress = self.client, self.progress
         while True:
-            while (end := self.line()) == MORE:
-                yield None
-            if end == self.at:
-                break
-            if end == TLS_BEGINS:
-                if not (yield from self.enter_tls()):
-                    return
-                continue
-            at = self.at
-            line = bytes(client.data[at:end])
-            verb, argument = split(line)
-            if self.behind_login and self.may_be_secret(verb):
-                verb, argument = "(response)", line.rstrip(b"\r\n") or None
-            row = Row(self.number, self.state, verb, argument, at, end)
-            self.number += 1
-            if verb in ("AUTH", "(response)"):
-                row.secrets = (
-                    _initial_response(line, at) if verb == "AUTH" else ((at, at + len(line.rstrip())),)
-                )
-                row.flaws = self.line_flaws("client", at, end, AUTH_LIMIT)
-            else:
-                row.flaws = self.line_flaws("client", at, end, COMMAND_LIMIT)
-            self.at = end
+            if (row := self.usual_row()) is None:
+                while (end := self.line()) == MORE:
+                    yield None
+                if end == self.at:
+                    break
+                if end == TLS_BEGINS:
+                    if not (yield from self.enter_tls()):
+                        return
+                    continue
+                row = self._row(end)
+            at, end, verb = row.start, row.end, row.verb or ""
             if verb == "BDAT":
                 yield from self._chunk(row)
             replied = self.reply_at
             if self._lmtp and self._accepted > 1 and _is_last(row):
                 reply = yield from self._replies(at, end)
             else:
-                reply = yield from self.next_reply(at, end)
+                reply = self.usual_reply() or (yield from self.next_reply(at, end))
             if (flaw := self._judge(row, replied)) is not None:
                 row.flaws = (Found(flaw, "client", at), *row.flaws)
             yield self.answered(row, reply)
@@ -113,6 +103,31 @@ class Smtp(Conversation):
             elif verb == "BDAT" and (code == 2 or (code and _is_last(row) and progress.state is State.RCPT)):
                 progress.enter(State.READY if _is_last(row) else State.RCPT)
         yield from self.unasked()
+
+    def _row(self, end: int) -> Row:
+        """The row of the line up to `end`."""
+        at, self.at = self.at, end
+        line = bytes(self.client.data[at:end])
+        verb, argument = split(line)
+        if self.behind_login and self.may_be_secret(verb):
+            verb, argument = "(response)", line.rstrip(b"\r\n") or None
+        row = Row(self.number, self.state, verb, argument, at, end)
+        self.number += 1
+        if verb == "AUTH":
+            row.secrets = _initial_response(line, at)
+        elif verb == "(response)":
+            row.secrets = ((at, at + len(line.rstrip())),)
+        row.flaws = self.line_flaws("client", at, end, AUTH_LIMIT if row.secrets else COMMAND_LIMIT)
+        return row
+
+    def cut_usual_reply(self, at: int) -> Reply | None:
+        found = SMTP_REPLY.match(self.server.data, at)
+        if found is None:
+            return None
+        code, enhanced, of_class, text = found.groups()
+        if code == b"421" or (of_class and of_class != code[:1]):
+            return None
+        return Reply(at, found.end(), code, text, 1, enhanced)
 
     def cut_reply(self, at: int) -> Reply | None:
         """Lines with one code; octets before it that are no reply come along, as a flaw."""
@@ -217,7 +232,7 @@ class Smtp(Conversation):
         if self._lmtp and self._accepted > 1:
             reply = yield from self._replies(at, end)
         else:
-            reply = self.reply() or (yield from self.next_reply(at, end))
+            reply = self.usual_reply() or (yield from self.next_reply(at, end))
         self._accepted = 0
         yield self.answered(row, reply)
         if reply.status or self.server.absent():
