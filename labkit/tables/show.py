@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH = 110  # characters of a table as text
 CELL, NARROW = 44, 16  # characters of a cell, at most, and of one that was narrowed, at least
+FIRST = 5  # of the telling columns: for these a long text makes room
 ROWS, HEAD, TAIL = 40, 20, 10  # a longer table shows its head and its tail
 
 # What to leave out last.
@@ -87,21 +88,31 @@ class Grid(NamedTuple):
         return f"{rows}; {len(self.columns)} of {self.of} columns shown"
 
     def fit(self, width: int, gap: int) -> Grid:
-        """The same with the columns that fit, the telling ones first."""
+        """The same with the columns that fit, the telling ones first.
+
+        In a narrow terminal a long text leaves room for a short column behind it: how a command
+        was answered says more than the end of its argument.
+        """
         order = sorted(
             self.columns, key=lambda cells: _RANK.get(cells.name, _NEVER_ALONE.get(cells.name, _LAST))
         )
         chosen: dict[str, Cells] = {}
         left = width
-        for cells in order:
+        for rank, cells in enumerate(order):
             if not any(cells.texts) and len(self.columns) > 8 and self.rows:
                 continue
-            room = min(cells.width, max(left - gap, NARROW)) if cells.kind == "text" else cells.width
+            kept = self._kept(order[rank + 1 : FIRST], gap) if width < WIDTH - gap else 0
+            room = min(cells.width, max(left - gap - kept, NARROW)) if cells.kind == "text" else cells.width
             if room + gap <= left or not chosen:
                 chosen[cells.name] = cells if room == cells.width else cells.narrowed(room)
                 left -= room + gap
         shown = [chosen[cells.name] for cells in self.columns if cells.name in chosen]
         return self._replace(columns=shown)
+
+    def _kept(self, following: Sequence[Cells], gap: int) -> int:
+        """What the columns need that are short, of those that follow."""
+        short = [cells for cells in following if any(cells.texts) and cells.width <= NARROW]
+        return sum(cells.width + gap for cells in short) if len(self.columns) > 8 else 0
 
 
 def grid(columns: Sequence[tuple[str, str, Sequence[Any]]]) -> Grid:

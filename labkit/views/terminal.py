@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import ipaddress
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ GAP = 2
 STYLES = ("", "", "dim")
 StoryRow = tuple[int, str, str, str, str]
 IMPLICIT_TLS = {"smtps", "pop3s", "imaps"}
+TLS_BY = {"pop3": "STLS"}  # the others say STARTTLS
+LINE = "time, connection, command → reply"
 
 
 class Terminal(Console):
@@ -165,18 +168,27 @@ def tell_where(terminal: Console, serving: Serving) -> None:
     grid = Grid(box=None, padding=(0, GAP, 0, 0), header_style="bold")
     for heading in ("service", "host", "port", ""):
         grid.add_column(heading)
-    for service, where in serving.endpoints.items():
-        about = "TLS from the start" if service in IMPLICIT_TLS else "STARTTLS"
-        grid.add_row(service, where["host"], str(where["port"]), about)
+    for service, place in serving.endpoints.items():
+        about = "TLS from the start" if service in IMPLICIT_TLS else TLS_BY.get(service, "STARTTLS")
+        grid.add_row(service, place["host"], str(place["port"]), about)
     terminal.print(grid)
     terminal.print()
     for address, password in serving.passwords.items():
         terminal.print(f"user {address}  password {password}", highlight=False, markup=False, soft_wrap=True)
     terminal.print(f"CA file {serving.ca_file}", highlight=False, markup=False, soft_wrap=True)
-    address = next(iter(serving.endpoints.values()))["host"]
-    if not ipaddress.ip_address(address).is_loopback:
-        terminal.print(f"[bold]Warning:[/bold] other machines can reach {address}, its mail and passwords.")
-    terminal.print("\nEach exchange appears here as it happens. Ctrl-C ends it.\n", highlight=False)
+    if serving.passwords:
+        terminal.print(f"try {_first_look(serving)}", highlight=False, markup=False, soft_wrap=True)
+    host = serving.endpoints["pop3"]["host"]
+    if not ipaddress.ip_address(host).is_loopback:
+        terminal.print(f"[bold]Warning:[/bold] other machines can reach {host}, its mail and passwords.")
+    terminal.print(f"\nEach exchange appears here as it happens: {LINE}.\nCtrl-C ends it.\n", highlight=False)
+
+
+def _first_look(serving: Serving) -> str:
+    """A command that lists the first user's mail."""
+    host, port = (serving.endpoints["pop3"][name] for name in ("host", "port"))
+    login = shlex.quote(":".join(next(iter(serving.passwords.items()))))
+    return f"curl -u {login} pop3://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def tell_exchange(terminal: Console, row: Exchange, world: World) -> None:
@@ -193,7 +205,7 @@ def tell_said(terminal: Console, row: Exchange, where: str) -> None:
         where.ljust(15) + " ",
         *said,
         printable(reply_of(row)),
-        (f"  {row.flaw}" if row.flaw else "", "red"),
+        (f"  ⚠ {row.flaw}" if row.flaw else "", "red"),
     )
     if terminal.is_terminal:
         terminal.print(line, no_wrap=True, overflow="ellipsis")

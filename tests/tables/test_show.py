@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Any
 
 import pandas as pd
@@ -29,6 +30,14 @@ def test_every_table_fits(capture: Capture, empty: Capture, table: str) -> None:
     for each in (capture, empty):
         assert max(len(line) for line in repr(each.rows(table)).splitlines()) <= WIDTH
         assert repr(getattr(each, table)) == repr(each.rows(table))
+
+
+def test_a_narrow_terminal_shows_how_a_command_was_answered(capture: Capture) -> None:
+    terminal = Console(width=80, file=StringIO())
+    terminal.print(capture.rows())
+    shown = terminal.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, shown.splitlines())) <= 80
+    assert ["verb" in shown, "argument" in shown, "status" in shown] == [True] * 3
 
 
 def test_part_of_a_frame_prints_so_too(capture: Capture) -> None:
