@@ -23,6 +23,8 @@ from rich.text import Text
 from labkit.capture.files import whole_file
 from labkit.tables.show import cut, times
 from labkit.tables.story import command_of, reply_of
+from labkit.views.meddled import SIGN, Meddled, meddled
+from labkit.views.words import plural
 
 if TYPE_CHECKING:
     from labkit.dissect.exchange import Exchange
@@ -36,6 +38,7 @@ ROOM_FOR_MEANING = 100
 INDENT = 3
 QUICK = 4 << 20  # octets of captures that are read before a bar would be seen
 LONGEST_ESCAPE = 10  # characters: \U0001f600
+MARKS = 5  # lines of what faults did, below a conversation
 TIME = 12
 GAP = 2
 STYLES = ("", "", "dim")
@@ -112,17 +115,41 @@ def tell_step(terminal: Console, step: Step, capture: Capture) -> None:
     """One of the five steps, and what was said on its connections."""
     terminal.print(f"[bold]{step.number}  {step.name}[/bold] [dim]({step.device})[/dim]")
     terminal.print(Padding(step.text, (0, 0, 1, INDENT)), highlight=False)
-    for group in _by_parties(capture.where(*step.connections)) if step.connections else ():
-        terminal.print(Padding(_conversation(group, terminal.width - INDENT), (0, 0, 1, INDENT)))
+    if not step.connections:
+        return
+    faults = meddled(capture, step.connections)
+    for connection, group in _by_parties(capture.where(*step.connections), faults):
+        terminal.print(Padding(_conversation(group, terminal.width - INDENT), (0, 0, 0, INDENT)))
+        for words in _work_of(faults, connection):
+            terminal.print(Padding(words, (0, 0, 0, INDENT)), highlight=False, markup=False)
+        terminal.print()
 
 
-def _by_parties(capture: Capture) -> list[list[StoryRow]]:
-    """The rows of a capture's story, a list for each connection; look-ups of one host stay together."""
+def _by_parties(capture: Capture, faults: Meddled) -> list[tuple[int, list[StoryRow]]]:
+    """The rows of a capture's story for each connection; look-ups of one host stay together."""
     groups: dict[tuple[str, int], list[StoryRow]] = {}
-    for exchange, row in zip(capture.rows("exchanges"), capture.story(), strict=True):
+    touched = {(mark.connection, mark.exchange, mark.sender) for mark in faults.marks}
+    for exchange, (time, parties, *said, meaning) in zip(
+        capture.rows("exchanges"), capture.story(), strict=True
+    ):
         connection = -1 if exchange.protocol == "dns" else exchange.connection
-        groups.setdefault((row[1], connection), []).append(row)
-    return list(groups.values())
+        command, reply = (
+            f"{SIGN} {words}".rstrip() if (exchange.connection, exchange.exchange, side) in touched else words
+            for side, words in zip(("client", "server"), said, strict=True)
+        )
+        groups.setdefault((parties, connection), []).append((time, parties, command, reply, meaning))
+    return [(connection, rows) for (_, connection), rows in groups.items()]
+
+
+def _work_of(faults: Meddled, connection: int) -> Iterator[str]:
+    """What faults did on a connection, below what was said on it."""
+    mine = [mark for mark in faults.marks if mark.connection == connection]
+    for mark in mine[:MARKS]:
+        yield f"{SIGN} {mark.sender}'s line {mark.name}: {mark.detail}"
+    if len(mine) > MARKS:
+        yield f"{SIGN} and {plural(len(mine) - MARKS, 'line')} more"
+    if connection in faults.broken:
+        yield "✂ a fault ended this connection"
 
 
 def _conversation(rows: list[StoryRow], width: int) -> Grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from labkit import World
-from labkit.views.terminal import console, tell_said, tell_where
+from labkit.errors import LabError
+from labkit.views.terminal import console, tell_said, tell_step, tell_where
 
 
 def serving(host: str, **passwords: str) -> Any:
@@ -41,6 +43,20 @@ def test_it_warns_when_others_can_reach_it(host: str, url: str) -> None:
     assert url in text
     assert f"Warning: other machines can reach {host}" in text
     assert "try" not in told(host)
+
+
+def test_the_work_of_a_fault_is_marked_in_the_story_of_a_journey() -> None:
+    with World(seed=0) as world:
+        alice = world.user("alice@example.com")
+        with world.fault("bare-lf"), world.fault("cut-after:180"), suppress(LabError):
+            alice.submit(alice.compose(to=alice, subject="Hello", text="Hello."))
+        step = SimpleNamespace(number=2, name="submitted", device="sender's server", text="", connections=[0])
+        file = StringIO()
+        tell_step(console(file), step, world.capture)  # type: ignore[arg-type]
+    lines = [line.strip() for line in file.getvalue().splitlines()]
+    assert any("✎ EHLO" in line for line in lines)
+    below = lines[lines.index("✎ client's line changed by a fault: “EHLO alice-pc.example.com\\n” arrived") :]
+    assert below[-2:] == ["✂ a fault ended this connection", ""]
 
 
 def test_a_flaw_stands_behind_a_sign_not_in_a_colour_alone() -> None:
