@@ -17,6 +17,7 @@ from labkit.capture.tls.suites import TAG, Suite
 from labkit.net.tap import Connection, Side
 from labkit.net.tls import Authority
 
+Wire = list[tuple[Side, bytes]]
 NAME = "mx.example.org"
 PEER: dict[Side, Side] = {"client": "server", "server": "client"}
 
