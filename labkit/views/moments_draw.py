@@ -83,7 +83,7 @@ def _svg(title: str, alt: str, parts: list[Markup | None], width: int, height: i
         xmlns="http://www.w3.org/2000/svg",
         class_="lk lk-svg",
         viewBox=f"0 0 {width} {height}",
-        style=f"min-width:{width * 3 // 4}px;max-width:{width}px",
+        style=f"min-width:{width * 5 // 8}px;max-width:{width}px",
         role="img",
     )
 
