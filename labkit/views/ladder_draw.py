@@ -170,7 +170,7 @@ def _step(
         chosen,
         time,
         _arrow(step, x1, x2, y1, y2, dashes),
-        _slanted(step, x1, x2, y1, y2, f"lk-mono {halo}"),
+        _slanted(step, x1, x2, y1, y2, f"lk-mono {halo}", model.to_scale and step.kind == "missing"),
         _latency(step, x2, x1, y2, lanes) if step.waited is not None else None,
         class_=" ".join(classes),
         data_connection=step.connection,
@@ -205,15 +205,17 @@ def _tip(x: float, y: float, turn: float) -> Markup:
     return el("path", class_="lk-fill", d="M0 0l-9 -4.5v9z", transform=turned)
 
 
-def _slanted(step: Step, x1: float, x2: float, y1: float, y2: float, class_: str) -> Markup:
-    """The label above the middle of its arrow, along it."""
+def _slanted(
+    step: Step, x1: float, x2: float, y1: float, y2: float, class_: str, is_below: bool = False
+) -> Markup:
+    """The label above the middle of its arrow, along it; or below, where another arrow ends above it."""
     is_flat = abs(y2 - y1) <= 5
     room = int((abs(x2 - x1) * (1 if is_flat else _SHARE) - 28) / _LETTER)
     flaws = marks(step, room)
     warning = el("tspan", flaws, class_="lk-flaw") if flaws else None
     words = short(step.label, room - len(flaws))
     if is_flat:
-        x, y = (x1 + x2) / 2, (y1 + y2) / 2 - 6.5
+        x, y = (x1 + x2) / 2, (y1 + y2) / 2 + (15 if is_below else -6.5)
         return el("text", words, warning, class_=class_, x=x, y=y, text_anchor="middle")
     x, y = x1 + (x2 - x1) * _TOWARDS, y1 + (y2 - y1) * _TOWARDS - 6
     turn = degrees(atan2((y2 - y1) * (1 if x2 > x1 else -1), abs(x2 - x1)))

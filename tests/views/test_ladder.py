@@ -123,6 +123,19 @@ def test_to_scale_arrows_fall_as_far_as_they_take_long() -> None:
     assert "20 ms" in (ladder(rows, scale="time").svg or "")  # the ruler
 
 
+def test_to_scale_a_missing_reply_is_said_below_the_arrow_that_had_none(journey_rows: dict[str, Any]) -> None:
+    heights = {}
+    for scale in ("compact", "time"):
+        svg = ladder(journey_rows, connection=2, scale=scale).svg or ""  # type: ignore[arg-type]
+        (step,) = re.findall(r"<g [^>]*>(?:(?!<g ).)*?no reply arrived</text></g>", svg)
+        line = re.search(r'<line[^>]* y1="([^"]*)"', step)
+        word = re.search(r'<text class="lk-mono lk-halo"[^>]* y="([^"]*)"', step)
+        assert line is not None
+        assert word is not None
+        heights[scale] = float(word[1]) > float(line[1])
+    assert heights == {"compact": False, "time": True}
+
+
 def test_to_scale_a_long_silence_is_a_break(journey_rows: dict[str, Any]) -> None:
     svg = ladder(journey_rows, scale="time").svg or ""
     assert "⋮ 15 min" in svg
