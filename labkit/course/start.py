@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,14 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from labkit.capture.files import whole_file
-from labkit.course import catalogue
-from labkit.course.record import Progress
+from labkit.course import index
 from labkit.course.shelf import Laid, shelf
 from labkit.errors import LabError
 
 PAGE = "index.ipynb"
-_MARK = {"start_page": True}
-_MINUTES = re.compile(r"\b(\d+) minutes\b")
 _SETTINGS = Path(__file__).parent / "jupyter"
 """What JupyterLab does not ask a learner about: news from elsewhere."""
 _OFFLINE = (
@@ -54,51 +50,15 @@ def open_app(laid: Laid, notebook: str, options: Sequence[str]) -> int:
 def write_start_page(laid: Laid) -> str:
     """Write the table of notebooks into the folder; returns the name of what is to be opened first."""
     target = laid.folder / PAGE
-    if target.exists() and _metadata(target).get("labkit") != _MARK:
+    if target.exists() and _metadata(target).get("labkit") != index.MARK:
         return laid.first
-    text = json.dumps(start_page(laid), indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(index.page(laid.folder, laid.names), indent=1, ensure_ascii=False) + "\n"
     try:
         with whole_file(target) as part:
             part.write_text(text, encoding="utf-8", newline="\n")
     except OSError:
         return laid.first  # a folder that is only to be read has no start page
     return PAGE
-
-
-def start_page(laid: Laid) -> dict[str, Any]:
-    """A notebook with a row for each notebook: how long it takes, and what is solved in it."""
-    progress = Progress(laid.folder / ".labkit" / "progress.json")
-    solved = progress.solved()
-    rows, following = [], None
-    for name in laid.names:
-        title, minutes = _heading(laid.folder / name)
-        number, known = name[:2], catalogue.notebooks()
-        numbers = [each.number for each in catalogue.of(number)] if number in known else []
-        done = sum(each in solved for each in numbers)
-        standing = f"{'✓ ' if done == len(numbers) else ''}{done} of {len(numbers)}" if numbers else ""
-        rows.append(f"| {number} | [{title}]({name}) | {minutes} | {standing} |")
-        if following is None and done < len(numbers):
-            following = f"{'Go on' if solved else 'Begin'} with [{title}]({name})."
-    text = [
-        "# The e-mail laboratory",
-        "",
-        "Every notebook runs on this machine alone, and each of its sections by itself.",
-        f"**{following or 'All exercises are solved.'}**",
-        "",
-        "| | notebook | minutes | exercises solved |",
-        "|---:|:---|---:|:---|",
-        *rows,
-        *(f"\n{trouble}" for trouble in progress.troubles),
-    ]
-    lines = [f"{line}\n" for line in text]
-    cells = [
-        {"cell_type": "markdown", "id": "start", "metadata": {}, "source": lines},
-        {"cell_type": "code", "id": "progress", "metadata": {}, "outputs": [], "execution_count": None,
-         "source": ["from labkit import course\n", "\n", "course.progress()  # exercise by exercise"]},
-    ]  # fmt: skip
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}, "labkit": _MARK}
-    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
 def trust(laid: Laid) -> None:
@@ -139,18 +99,6 @@ def _find(laid: Laid, notebook: str) -> Path:
     if len(numbered) == 1:
         return laid.folder / numbered[0]
     raise LabError(f"there is no notebook {notebook!r}; there are {', '.join(laid.names)}")
-
-
-def _heading(path: Path) -> tuple[str, str]:
-    """Title and minutes, from the first cell."""
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        text = "".join(cells[0]["source"])
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
-        return path.stem, ""
-    title = next((line[2:] for line in text.splitlines() if line.startswith("# ")), path.stem)
-    minutes = _MINUTES.search(text)
-    return re.sub(r"([|\[\]])", r"\\\1", title), minutes[1] if minutes else ""
 
 
 def _metadata(path: Path) -> dict[str, Any]:
