@@ -174,6 +174,12 @@ world.settle()
 WAITED = """letters = world.capture.messages
 answer = letters.groupby("trace_id").time.agg(lambda at: at.max() - at.min()).max().total_seconds() / 3600
 """
+MENDED = """answer = (
+    broken.replace("alice@example.com", "<alice@example.com>")
+    .replace("Subject: Lunch\\n", "")
+    .replace("Mon, 32 Jan 2026 09:00:00", "5 Jan 2026 09:00:00 +0000")
+    .replace("4711", "<4711@alice-pc.example.com>")
+)"""
 LOG_IN = "USER bob@example.org\\nPASS secret-bob\\nDELE 2"
 DIGEST = """import hashlib
 digest = hashlib.md5((greeting[greeting.index("<"):] + "secret-bob").encode()).hexdigest()"""
@@ -227,6 +233,15 @@ WRITTEN: dict[str, dict[str, str]] = {
     "02.2": {"# Here example.org gets a second host.\n": SECOND_HOST},
     "02.3": {"answer = ...": "answer = 'b'"},
     "02.4": {"course.check": "answer = {a: recognise(a).route[-1] for a in answer}\ncourse.check"},
+    "03.1": {"answer = long": """place = long.rindex(" ", 0, 78)
+answer = long[:place] + "\\r\\n" + long[place:]"""},
+    "03.2": {'"In-Reply-To": ..., "References": ...': """"In-Reply-To": "<3@bob-pc.example.org>",
+             "References": "<1@alice-pc.example.com> <3@bob-pc.example.org>" """},
+    "03.3": {'"Message-ID": ..., "lower Received": ..., "upper Received": ..., "Return-Path": ...': f"""
+             "Message-ID": "{HOST}", "lower Received": "{SERVER}",
+             "upper Received": "recipient's server", "Return-Path": "recipient's server" """},
+    "03.4": {"answer = ...": "answer = 'lists.example.net'"},
+    "03.5": {"answer = broken": MENDED},
     "06.1": {'submission.type("NOOP")': 'submission.type("EHLO me-pc.example.com")',
              "answer = ...": 'answer = "AUTH"'},
     "06.2": {'console.type("NOOP")': f'console.type("EHLO me.example.com\\nSTAT\\n{TWICE}")'},

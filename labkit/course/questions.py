@@ -40,6 +40,18 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
             begins with 4; only “does not exist” is for good.""",
         ),
     ),
+    "03": (
+        (
+            "How does a reader know where the header ends, and how where a folded field ends?",
+            """The header ends at the first empty line. A field goes on as long as lines begin with white
+            space (RFC 5322 2.1 and 2.2.3).""",
+        ),
+        (
+            "A letter has five Received. Which of them was written first, and which can you believe?",
+            """The lowest was written first. Your own server wrote the topmost; below the first host that you
+            trust, whoever sent the letter may have made them up.""",
+        ),
+    ),
     "06": (
         (
             "A program gets a reply code that it does not know, 458. What does it do?",

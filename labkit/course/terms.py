@@ -25,8 +25,12 @@ access | The last step of a message's way: the recipient's host fetches it from 
 alias | An address that a server replaces by others in the envelope. The reverse-path stays: the sender hears of failures. | RFC 5321 3.9.1
 APOP | A login of POP3 in which a digest of the greeting's timestamp and the password crosses the wire, and the password does not. | RFC 1939 7
 autologout | A server's end of a session in which nothing was said for ten minutes or more. It deletes nothing. | RFC 1939 3
+base64 | A transfer encoding: three octets become four characters out of 64 that every transport leaves alone. | RFC 2045 6.8
+body | What stands in a message behind the first empty line: lines of text, which MIME may divide into parts. | RFC 5322 2.1
 bounce | A message that tells a sender that mail could not be delivered. Its own reverse-path is empty, so that it can never cause another bounce. | RFC 5321 6.1
+boundary | The line of the author's choosing, with -- in front, that stands between the parts of a multipart and in none of them. | RFC 2046 5.1.1
 capability | Something beyond the basic protocol that a server says it can do: a line of the reply to EHLO, CAPA or CAPABILITY. | RFC 5321 2.2.1
+charset | The table by which octets become characters: us-ascii, utf-8, iso-8859-1. | RFC 2046 4.1.2
 client | The end that opens the connection and sends commands. A mail server is a client whenever it passes mail on. | RFC 5321 2.3.2
 command | What a client sends to have something done: a verb, often with an argument, ended by CRLF. | RFC 5321 2.3.7
 connection | One TCP connection, from its opening to its end. The lab counts them 0, 1, 2 in order of their first packet. |
@@ -43,8 +47,10 @@ envelope | The reverse-path and the forward-paths that SMTP carries in MAIL and 
 exchange | One command and its reply. The greeting is exchange 0, a reply without a command. |
 extension | An addition to SMTP that a server offers in its reply to EHLO, such as SIZE or STARTTLS. | RFC 5321 2.2
 fault | Something that goes wrong on purpose: on the line, in its middle, or at a server. `labkit faults` lists them. |
+field | One line, or several that are folded, of the header: a name, a colon and a value. | RFC 5322 2.2
 flag | A mark on a message in an IMAP mailbox, such as \\Seen or \\Deleted. | RFC 9051 2.3.2
 flaw | Something in captured bytes that breaks a rule. The lab names it in a table and reads on. |
+folding | To write a field on several lines: each but the first begins with white space. | RFC 5322 2.2.3
 forward-path | The address in RCPT TO: where the message is to go. One message may have many. | RFC 5321 4.1.1.3
 frame | The bytes that belong together: a line, a line with its literals, or a block that ends with a dot. |
 greeting | What the server says first, before any command: 220, +OK or * OK. | RFC 5321 4.3.1
@@ -61,22 +67,28 @@ maildrop | What POP3 calls the mailbox that a session has locked for itself. | R
 mailing list | An address that a server replaces by others, with an envelope of its own: its owner hears of failures. | RFC 5321 3.9.2
 man in the middle | Somebody on the line between two hosts who reads what passes and can change it. Each end believes to speak with the other. | RFC 3207 6
 mechanism | One way to log in, with a name of its own, which AUTH in SMTP and POP3 and AUTHENTICATE in IMAP have in common: PLAIN, SCRAM-SHA-256. | RFC 4422 3
+media type | What a part is, in two words: text/plain, image/png, multipart/mixed. The first is the kind, the second the very format. | RFC 2045 5
 Message-ID | The field with a name for this one message, unique in the world. | RFC 5322 3.6.4
 MIME | The way to put text in any script, attachments and several parts into a message. | RFC 2045 1
+multipart | A part that is made of other parts, with a boundary between them. | RFC 2046 5.1
 MX | The DNS record that names a host which takes mail for a domain, with a preference; the lowest number is tried first. | RFC 5321 5.1
 null MX | An MX record with only a dot: this domain takes no mail at all. | RFC 7505 3
 null reverse-path | MAIL FROM:<>, the envelope of a bounce: nobody is to be told when it fails. | RFC 5321 4.5.5
+obsolete syntax | Forms that are to be understood when they are read, and not to be written any more. | RFC 5322 4
 octet | Eight bits; what everybody else calls a byte. The RFCs prefer the exact word. |
+part | A piece of a message with a header of its own; IMAP calls it by numbers, such as 2.1. | RFC 2045 2.4
 pipelining | To send several commands without waiting for the reply to each. | RFC 2920 3.1
 POP3 | Post Office Protocol, version 3: fetches the messages of one maildrop and usually deletes them there. | RFC 1939
 port | The number of the service on a host: 25 for relaying, 587 for submission, 110 for POP3, 143 for IMAP. | RFC 6409 3.1
 queue | Where a server keeps the messages it has accepted and not yet passed on. It tries again for days. | RFC 5321 4.5.4.1
+quoted-printable | A transfer encoding that leaves most text readable: what is not harmless ASCII becomes = and two digits. | RFC 2045 6.7
 Received | The field that each server puts on top of a message when it takes it: a trace of the way. | RFC 5321 4.4
 record | Octets that one end wrote at once, with the time and the connection: what the lab's tap notes. |
 relay | To take mail for an address somewhere else and pass it on; also the server that does so. | RFC 5321 2.3.10
 reply | The server's answer to a command, with a code or a word that says how it went. | RFC 5321 4.2
 reply code | Three digits that begin an SMTP reply. 2: done, 3: go on, 4: not now, 5: no. | RFC 5321 4.2.1
 response code | A word in brackets behind -ERR, OK or NO that tells a program why, such as [IN-USE]. | RFC 2449 8
+Return-Path | The field that the last server puts on top: the sender of the envelope. | RFC 5321 4.4
 reverse-path | The address in MAIL FROM: who is told when the message cannot be delivered. | RFC 5321 4.1.1.2
 round trip | The time from sending a command to having its reply: there and back again. |
 SCRAM | A mechanism in which client and server prove to each other that they know the password; each guess costs a listener thousands of hashes. | RFC 5802 3
@@ -90,9 +102,12 @@ STLS | POP3's command to continue the connection under TLS; the other protocols 
 submission | The step in which the sender's host hands a new message to the sender's own server, after logging in. | RFC 6409 3
 tag | The word that an IMAP client puts before a command and the server repeats in its final reply. | RFC 9051 2.2.1
 temporary failure | A refusal that may be gone later: code 4xx in SMTP, [SYS/TEMP] in POP3, [UNAVAILABLE] in IMAP. The message stays where it is. | RFC 5321 4.2.1
+thread | Letters that answer each other, held together by In-Reply-To and References. | RFC 5322 3.6.4
 TLS | Transport Layer Security: the connection between two hosts is encrypted. Each server on the way still reads the message. | RFC 8314 3
 TOP | POP3's command for the header of a letter and the first lines of its body. | RFC 1939 7
+trace field | A field that a server on the way puts on top of the header: Received and Return-Path. | RFC 5322 3.6.7
 transaction | In SMTP, MAIL, one or more RCPT, DATA and the message: one message sent. | RFC 5321 3.3
+transfer encoding | How the octets of a part are written as lines that every server can carry: 7bit, base64, quoted-printable. | RFC 2045 6
 UID | A number that names a message in an IMAP mailbox for good; sequence numbers change when others are deleted. | RFC 9051 2.3.1.1
 UIDL | POP3's command for the unique-ids of the letters. | RFC 1939 7
 unique-id | POP3's lasting name for a letter, the same in every session: 1 to 70 visible characters. | RFC 1939 7

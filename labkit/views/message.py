@@ -109,7 +109,7 @@ def fields(message: str | bytes) -> pd.DataFrame:
             "start": field.offset,
             "end": field.end,
             "field": field.name,
-            "value": visible(decode_words(field.value)),
+            "value": visible(decode_words(field.value).replace("\t", " ")),
         }
         for field in parse(octets_of(message)).fields
     ]
@@ -196,7 +196,10 @@ def added(message: str | bytes) -> Picture:
             layers.append((parse_received(field.value).by or "?", waiting))
             waiting = []
     layers.append((HERE, waiting))
-    told = [f"{host}\n{indent(fill(', '.join(names) or 'nothing', WIDTH), '    ')}" for host, names in layers]
+    told = [
+        f"{host}\n{indent(fill(', '.join(names) or 'nothing', WIDTH, break_on_hyphens=False), '    ')}"
+        for host, names in layers
+    ]
     return Picture("\n".join(told), f"The fields of {plural(len(layers), 'host')}, the last one first")
 
 

@@ -20,7 +20,8 @@ HOPS = (
 PARTS = (
     b"From: alice@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@a>\r\n"
     b"Date: Mon, 5 Jan 2026 09:00:00 +0000\r\nMIME-Version: 1.0\r\n"
-    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHi\r\n--b\r\nContent-Type: image/png; name=a.png\r\n"
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHi\r\n"
+    b"--b\r\nContent-Type: image/png; name=a.png\r\n"
     b"Content-Transfer-Encoding: base64\r\n\r\niVBO\r\n--b--\r\n"
 )
 LETTER = HOPS + PARTS
