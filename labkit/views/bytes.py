@@ -47,6 +47,7 @@ class Line(NamedTuple):
     begins: bool  # its exchange
     place: str
     octets: int
+    named: bool = False  # its exchange is another than that of the line above
     notes: Sequence[Note] = ()
     folded: str = ""  # in place of pieces: what is left out here
     lines: int = 1  # for which it stands
@@ -107,7 +108,7 @@ def _marked(
     """The lines, cut; a frame is a run of lines that one side sent in one exchange."""
     cutters: dict[tuple[int, str], Cutter] = {}
     begun: set[int] = set()
-    index = 0
+    index, above = 0, None
     for (number, sender), run in groupby(lines, key=lambda line: (line["exchange"], line["sender"])):
         frame = list(run)
         last = len(frame) - 1
@@ -117,9 +118,10 @@ def _marked(
             raw, begins = line["raw"], number not in begun
             yield Line(
                 line["offset"], sender, line["connection"], number, cutter.cut(raw), begins, place,
-                len(raw), notes.get(index, ()),
+                len(raw), number != above, notes.get(index, ()),
             )  # fmt: skip
             begun.add(number)
+            above = number
             index += 1
 
 
@@ -167,7 +169,9 @@ def _folded(lines: Iterable[Line]) -> Iterator[Line]:
         octets = sum(line.octets for line in hidden)
         words = f"… {plural(len(hidden), 'line')} of data, {plural(octets, 'octet')}"
         yield from run[:_HEAD]
-        yield hidden[0]._replace(pieces=(), begins=False, place="middle", folded=words, lines=len(hidden))
+        yield hidden[0]._replace(
+            pieces=(), begins=False, named=False, place="middle", folded=words, lines=len(hidden)
+        )
         yield from run[-_TAIL:]
 
 

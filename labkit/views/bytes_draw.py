@@ -95,7 +95,7 @@ def _hex_rows(line: Line, whose: str) -> Iterator[str]:
 def _margin(line: Line) -> str:
     who = line.sender[0].upper() if line.place in ("first", "only") else ""
     return (
-        f'<td class="lk-off">{line.exchange if line.begins else ""}</td><td class="lk-off">{line.offset}</td>'
+        f'<td class="lk-off">{line.exchange if line.named else ""}</td><td class="lk-off">{line.offset}</td>'
         f'<td class="lk-who lk-{line.sender[0]} lk-f-{line.place}" title="{line.sender}">{who}</td>'
     )
 
@@ -127,7 +127,7 @@ def write(wire: Wire, hex: bool) -> str:
     out = ["exchange  offset"]
     for line in wire.lines:
         mark = "▸" if wire.selected == (line.connection, line.exchange) else " "
-        number = line.exchange if line.begins else ""
+        number = line.exchange if line.named else ""
         who = line.sender[0].upper() if line.place in ("first", "only") else " "
         start = f"{mark}{number:>7} {line.offset:>7}  {who} {_BRACKETS[line.place]} "
         if line.folded:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -199,3 +200,14 @@ def test_rows_carry_the_class_of_their_exchange() -> None:
     assert '<tr class="lk-x-0-2 lk-first lk-chosen" data-connection="0" data-exchange="2">' in html
     assert [words[0] for words in str(annotate(lines, selected=(0, 2))).splitlines()[1:3]] == [" ", "▸"]
     assert ".lk-x-0-2" in chosen(0, 2)
+
+
+def test_a_reply_apart_from_its_command_names_its_exchange() -> None:
+    said = [("client", 1), ("client", 2), ("server", 1), ("server", 2), ("server", 2)]
+    lines = [
+        line(sender, b"A\r\n", exchange=number, offset=3 * at) for at, (sender, number) in enumerate(said)
+    ]
+    shown = [words[:8].strip() for words in str(annotate(lines)).splitlines()[1:-1]]
+    assert shown == ["1", "2", "1", "2", ""]
+    cells = re.findall(r'<tr [^>]*><td class="lk-off">(\d*)</td>', annotate(lines)._repr_html_())
+    assert cells == shown
