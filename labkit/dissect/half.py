@@ -45,8 +45,6 @@ class Half:
     lax: bool = False
     heeded: bool = False
     timely: bool = False
-    _judged: bytes | bytearray | None = None  # the octets that were looked at as a whole,
-    _clean: bool = False  # ... and whether nothing is wrong with any of their lines
     _asked: tuple[str, int] = ("", -1)  # the frame that was not all here,
     _searched: int = 0  # ... and how many octets have been searched for its end
 
@@ -60,12 +58,7 @@ class Half:
         return self._within("line", at, end)
 
     def tidy(self, start: int, end: int, limit: int) -> bool:
-        """Whether nothing is wrong with the line from `start` to `end`; nor with a gap in it."""
-        if self._judged is not self.data and self.ended:
-            self._judged = self.data
-            self._clean = not self.gaps and self.tls_at is None and tidy_throughout(self.data)
-        if self._clean:
-            return end - start <= limit
+        """Whether nothing is wrong with the line from `start` to `end`."""
         return not self.gaps and tidy(self.data[start:end], limit)
 
     def block(self, at: int) -> int:
@@ -115,8 +108,8 @@ _LAX_BLOCK_END = re.compile(rb"\n\.\r?\n")
 
 
 def tidy_throughout(data: bytes | bytearray) -> bool:
-    """Whether all lines are ASCII and end with CRLF, with no other CR or LF among them."""
-    if not data.isascii() or not data.endswith(CRLF):
+    """Whether all lines end with CRLF, with no other CR or LF among them."""
+    if not data.endswith(CRLF):
         return False
     if len(data) < MANY:
         return data.count(b"\n") == data.count(b"\r") == data.count(CRLF)

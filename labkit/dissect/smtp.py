@@ -13,7 +13,7 @@ from collections.abc import Generator
 
 from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules, split
 from labkit.dissect.flaws import Found
-from labkit.dissect.half import MORE, Half
+from labkit.dissect.half import MORE, Half, tidy_throughout
 from labkit.dissect.row import FLAWS, Reply, Row, Rows
 from labkit.dissect.usual import SMTP_REPLY
 from labkit.grammar.framing import CRLF
@@ -260,7 +260,7 @@ class Smtp(Conversation):
             yield Found("gap", "client", gap)
         if not (block.endswith(b"\r\n.\r\n") or block == b".\r\n") and gap is None:
             yield Found("bare-dot" if block.endswith((b"\n.\n", b"\n.\r\n")) else "truncated", "client", end)
-        yield from text_flaws(block, at, client.tidy(at, end, end - at))
+        yield from text_flaws(block, at)
 
     def _login(self, status: bytes | None) -> Rows:
         """The lines of an exchange, for as long as the server says 334 (RFC 4954 4)."""
@@ -280,11 +280,9 @@ class Smtp(Conversation):
                 self.progress.step("(response)", int(status) // 100)
 
 
-def text_flaws(block: bytes | bytearray, at: int, tidy: bool = False) -> Generator[Found, None, None]:
-    """What is wrong with the lines of a client's message that begins at `at` of its stream.
-
-    `tidy`: it is known that every line ends with CRLF, and that there is no other CR or LF.
-    """
+def text_flaws(block: bytes | bytearray, at: int) -> Generator[Found, None, None]:
+    """What is wrong with the lines of a client's message that begins at `at` of its stream."""
+    tidy = tidy_throughout(block)
     if not tidy and block.count(b"\n") != block.count(CRLF):
         bare = re.search(rb"(?<!\r)\n", block)
         assert bare is not None

@@ -7,6 +7,7 @@ more rows than anybody reads.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from labkit.dissect.exchange import OUTCOMES, PROTOCOLS, STEPS
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 NO_NUMBER = -1
+FIELDS = tuple(
+    "number state tag verb argument status enhanced response_code text reply_lines untagged mailbox "  # noqa: SIM905
+    "encrypted flaws secrets echoes".split()
+)
+_FIELDS_OF = attrgetter(*FIELDS)
+
+Mask = Callable[[Talk, Row], bytes | None]
 
 
 class Columns:
@@ -68,7 +76,7 @@ class Columns:
         sent, replied = self.times[1], self.times[3]
         return Numbers((replied - sent) / 1e6, (sent == ABSENT) | (replied == ABSENT))
 
-    def numbers(self, values: list[int | None]) -> Numbers:
+    def numbers(self, values: Sequence[int | None]) -> Numbers:
         import numpy as np
 
         data = np.array([NO_NUMBER if value is None else value for value in values], np.int64)
@@ -79,11 +87,6 @@ class Columns:
 
         return Numbers(values, np.zeros(len(values), np.bool_))
 
-    def reply_lines(self) -> Numbers:
-        import numpy as np
-
-        return Numbers(np.array([row.reply_lines for row in self.rows], np.int64), self.spans[2] < 0)
-
     def octets(self, begin: int) -> Numbers:
         """How long a span is: of the command (0) or of the reply (2)."""
         import numpy as np
@@ -91,27 +94,25 @@ class Columns:
         start, end = self.spans[begin], self.spans[begin + 1]
         return self.all_there(np.where(start < 0, 0, end - start))
 
-    def codes(self) -> Numbers:
+    def codes(self, statuses: Sequence[bytes | None]) -> Numbers:
         """SMTP's reply codes."""
-        smtp = [talk.protocol == "smtp" for talk in self.talks]
-        known: dict[bytes | None, int | None] = {None: None}
-        found: list[int | None] = []
-        for row, flow in zip(self.rows, self.flow.tolist(), strict=True):
-            status = row.status if smtp[flow] else None
-            if status not in known:
-                known[status] = int(status) if status and status.isdigit() else None
-            found.append(known[status])
-        return self.numbers(found)
+        import numpy as np
+
+        known = {
+            status: int(status) if status and status.isdigit() else NO_NUMBER for status in set(statuses)
+        }
+        data = np.array([known[status] for status in statuses], np.int64)
+        smtp = np.array([talk.protocol == "smtp" for talk in self.talks], np.bool_)[self.flow]
+        return Numbers(data, ~smtp | (data == NO_NUMBER))
 
     def masked(
-        self, text: Callable[[Row], bytes | None], hidden: Callable[[Row], Any], mask: Any, secrets: bool
+        self, texts: Sequence[bytes | None], hidden: Sequence[object], mask: Mask, secrets: bool
     ) -> Texts:
-        """A text, without what `hidden` says is secret unless secrets are asked for."""
-        found = [text(row) for row in self.rows]
+        """A text, without what is hidden in it unless secrets are asked for."""
+        found = list(texts)
         if not secrets:
-            for index, row in enumerate(self.rows):
-                if hidden(row):
-                    found[index] = mask(self.talks[self.flow[index]], row)
+            for index in [index for index, spans in enumerate(hidden) if spans]:
+                found[index] = mask(self.talks[self.flow[index]], self.rows[index])
         return Texts(found)
 
 
@@ -121,11 +122,12 @@ def columns(talks: Sequence[Talk], capture: str, secrets: bool) -> dict[str, lis
 
     found = Columns(talks)
     rows = found.rows
-    flags = np.array([row.encrypted for row in rows], np.bool_)
+    fields = dict(zip(FIELDS, zip(*map(_FIELDS_OF, rows), strict=True), strict=True))
+    flags = np.array(fields["encrypted"], np.bool_)
     return {
         "capture": Same(capture, len(rows)),
         "connection": found.all_there(found.connection),
-        "exchange": found.all_there(np.array([row.number for row in rows], np.int64)),
+        "exchange": found.all_there(np.array(fields["number"], np.int64)),
         "protocol": found.per_flow(lambda talk: talk.protocol, PROTOCOLS),
         "step": found.per_flow(lambda talk: talk.step, STEPS),
         "time": found.all_there(found.time),
@@ -133,24 +135,24 @@ def columns(talks: Sequence[Talk], capture: str, secrets: bool) -> dict[str, lis
         "first_reply_at": found.when(2),
         "replied_at": found.when(3),
         "latency_s": found.latency(),
-        "state": [row.state or None for row in rows],
-        "tag": Texts([row.tag for row in rows]),
-        "verb": [row.verb for row in rows],
-        "argument": found.masked(lambda row: row.argument, lambda row: row.secrets, masked, secrets),
-        "status": Texts([row.status for row in rows]),
-        "outcome": found.chosen(_outcomes(rows), OUTCOMES),
-        "code": found.codes(),
-        "enhanced": Texts([row.enhanced for row in rows]),
-        "response_code": Texts([row.response_code for row in rows]),
-        "text": found.masked(lambda row: row.text, lambda row: row.echoes, without_echoes, secrets),
-        "reply_lines": found.reply_lines(),
-        "untagged": found.numbers([row.untagged for row in rows]),
+        "state": [state or None for state in fields["state"]],
+        "tag": Texts(list(fields["tag"])),
+        "verb": list(fields["verb"]),
+        "argument": found.masked(fields["argument"], fields["secrets"], masked, secrets),
+        "status": Texts(list(fields["status"])),
+        "outcome": found.chosen(_outcomes(rows, fields["status"], fields["response_code"]), OUTCOMES),
+        "code": found.codes(fields["status"]),
+        "enhanced": Texts(list(fields["enhanced"])),
+        "response_code": Texts(list(fields["response_code"])),
+        "text": found.masked(fields["text"], fields["echoes"], without_echoes, secrets),
+        "reply_lines": Numbers(np.array(fields["reply_lines"], np.int64), found.spans[2] < 0),
+        "untagged": found.numbers(fields["untagged"]),
         "octets_sent": found.octets(0),
         "octets_received": found.octets(2),
-        "mailbox": Texts([row.mailbox for row in rows]),
+        "mailbox": Texts(list(fields["mailbox"])),
         "pipelined": Numbers(found.pipelined == 1, found.pipelined == -1),
         "encrypted": Numbers(flags, np.zeros_like(flags)),
-        "flaw": [row.flaws[0].name if row.flaws else None for row in rows],
+        "flaw": [flaws[0].name if flaws else None for flaws in fields["flaws"]],
         "frame": found.when(4),
         "reply_frame": found.when(5),
     }
@@ -191,16 +193,15 @@ def _pipelined(talks: Sequence[Talk], rows: list[Row], flow: Ints, spans: Ints, 
     return np.where(known, ~first & (start < replied), -1).astype(np.int64)
 
 
-def _outcomes(rows: list[Row]) -> list[str | None]:
+def _outcomes(
+    rows: list[Row], statuses: Sequence[bytes | None], codes: Sequence[bytes | None]
+) -> list[str | None]:
     """The outcome of each row; the same status and response code have the same, once there is a status."""
     known: dict[tuple[bytes | None, bytes | None], str | None] = {}
-    found: list[str | None] = []
-    for row in rows:
-        key = row.status, row.response_code
-        if row.status is None:
-            found.append(outcome(row))
-            continue
-        if key not in known:
-            known[key] = outcome(row)
-        found.append(known[key])
-    return found
+    for row, status, code in zip(rows, statuses, codes, strict=True):
+        if status is not None and (status, code) not in known:
+            known[status, code] = outcome(row)
+    return [
+        outcome(row) if status is None else known[status, code]
+        for row, status, code in zip(rows, statuses, codes, strict=True)
+    ]
