@@ -13,7 +13,7 @@ from os import PathLike
 from typing import Any
 
 from labkit.errors import LabError
-from labkit.tables import read_capture, wire
+from labkit.tables import Table, read_capture, wire
 from labkit.views.bytes import annotate
 from labkit.views.ends import ends_of
 from labkit.views.ladder import ladder
@@ -48,6 +48,7 @@ class Finder:
         self.connections = ends_of(rows_of(self.capture, "connections"), rows_of(self.capture, "lookups"))
         self.messages = rows_of(self.capture, "messages")
         self._talks = {talk.number: talk for talk in self.capture.talks()}
+        self._cut: tuple[int, Table] | None = None
         self._place = {_key(row): place for place, row in enumerate(self.exchanges)}
         self.filters: dict[str, str] = {}
         self.selected: Key | None = None
@@ -178,13 +179,18 @@ class Finder:
         row = self.row
         if row is None or row["connection"] not in self._talks:
             return note("No octets.")
-        talk = self._talks[row["connection"]]
-        lines = wire.lines([talk], self.capture.name, self.capture.secrets)
-        wanted = lines.where(exchange=row["exchange"])
+        wanted = self._lines_of(row["connection"]).where(exchange=row["exchange"])
         if not len(wanted):
             return note("No lines: the octets of this exchange are no text.")
         tables = {"lines": wanted, "exchanges": [row]}
         return annotate(tables, connection=row["connection"], exchange=row["exchange"], limit=PAGE)
+
+    def _lines_of(self, connection: int) -> Table:
+        """All lines of a connection; of a long one they are cut once, however often one steps on in it."""
+        if self._cut is None or self._cut[0] != connection:
+            talk = self._talks[connection]
+            self._cut = connection, wire.lines([talk], self.capture.name, self.capture.secrets)
+        return self._cut[1]
 
     def letter(self) -> Picture:
         """The message that the selected exchange carried."""
