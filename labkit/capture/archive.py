@@ -117,7 +117,7 @@ def _records(flow: Flow) -> Iterator[Row]:
             for start, end, time, order in _segments(source, first, last):
                 about = {"kind": "record", "connection": flow.number, "sender": sender, "layer": layer}
                 yield about | {"time": time, "order": order, "data": bytes(source.data[start:end])}
-    for one in flow.datagrams:
+    for one in flow.datagrams if flow.connection.transport == "udp" else ():
         about = {"kind": "record", "connection": flow.number, "sender": one.sender, "layer": "datagram"}
         yield about | {"time": one.time, "order": one.order, "data": one.data}
 

@@ -76,7 +76,12 @@ class Dissection:
             Half(order=side.order_at, unpack=side.inflate, **asked._asdict())
             for side, asked in ((flow.client, reading), (flow.server, USUAL))
         )
-        self._rows = self._datagrams() if flow.connection.transport == "udp" else self._streams()
+        is_dns = "dns" in (flow.connection.service, PORTS.get(flow.connection.server_port))
+        if is_dns:
+            self.protocol = "dns"
+            self._rows = self._questions()
+        else:
+            self._rows = iter(()) if flow.connection.transport == "udp" else self._streams()
 
     def advance(self) -> Iterator[Row]:
         """The rows that have become whole since the last call."""
@@ -92,7 +97,6 @@ class Dissection:
         client, server = self.client, self.server
         service, port = self.flow.connection.service, self.flow.connection.server_port
         expected = SERVICES.get(service or "") or PORTS.get(port)
-        expected = expected if expected in MODULES else None  # DNS over TCP is not read
         number = 1
         while not (client.data or server.data or client.tls or server.tls):
             if client.ended and server.ended:
@@ -129,14 +133,15 @@ class Dissection:
         elif expected is not None and (server.data or len(client.data) > begins):
             yield from _not_mail(client, server, number, begins)
 
-    def _datagrams(self) -> Rows:
-        connection = self.flow.connection
-        if "dns" not in (connection.service, PORTS.get(connection.server_port)):
-            return
-        self.protocol = "dns"
+    def _questions(self) -> Rows:
+        """DNS, over UDP or TCP."""
+        over_tcp = self.flow.connection.transport == "tcp"
+        messages = dns.Messages(self.flow)
         given = 0
         while True:
             ended = self._whole or self.flow.closed
+            if over_tcp:
+                messages.take()
             rows = list(dns.questions(self.flow.datagrams, 1, ended))
             yield from rows[given:]
             given = len(rows)

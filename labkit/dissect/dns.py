@@ -2,7 +2,8 @@
 
 The verb is the type asked for, the argument the name, the status the response code's name, the
 text the answers, one a line.  Messages are read by dnspython; octets that are none are
-a row with the flaw `bad-dns`.
+a row with the flaw `bad-dns`.  Over TCP each message stands behind its length; there the
+messages are put beside the streams of their flow, as datagrams are, and read like those.
 """
 
 from __future__ import annotations
@@ -10,11 +11,41 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from labkit.capture.tape import Datagram
 from labkit.dissect.flaws import Found
 from labkit.dissect.row import Row
+from labkit.net.tap import Side
 
 if TYPE_CHECKING:
-    from labkit.capture.tape import Datagram
+    from labkit.capture.tape import Flow
+
+SIDES: tuple[Side, Side] = ("client", "server")
+
+
+class Messages:
+    """The messages of a TCP connection, each behind two octets of length (RFC 1035 4.2.2).
+
+    Behind a gap nobody knows where one begins.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self._found: list[Datagram] = []
+        self._at: dict[Side, int] = dict.fromkeys(SIDES, 0)
+
+    def take(self) -> None:
+        """Put those that have become whole behind the datagrams of the flow."""
+        fresh = [message for sender in SIDES for message in self._cut(sender)]
+        self._found += sorted(fresh, key=lambda message: (message.time, message.order))
+        self._flow.datagrams[:] = self._found
+
+    def _cut(self, sender: Side) -> Iterator[Datagram]:
+        stream, at = self._flow.side(sender), self._at[sender]
+        data, last = stream.data, min((gap.offset for gap in stream.gaps), default=len(stream))
+        while at + 2 <= last and (end := at + 2 + int.from_bytes(data[at : at + 2], "big")) <= last:
+            place = stream.time_at(end - 1), stream.order_at(end - 1), stream.frame_at(end - 1)
+            yield Datagram(sender, *place, data[at + 2 : end])
+            self._at[sender] = at = end
 
 
 def questions(datagrams: Sequence[Datagram], first: int, ended: bool) -> Iterator[Row]:

@@ -98,7 +98,7 @@ def test_rows_come_as_soon_as_they_are_whole(flow: Any) -> None:
         (4650, [("C!", b"\x16"), ("S!", b"\x16"), ("S", b"220 a\r\n"), ("C", b"EHLO b\r\n")], "smtp"),
         (2525, [("C", b"EHLO b\r\n")], "smtp"),
         (110, [], "pop3"),
-        (53, [("C", b"\x00\x1d\x00\x07")], None),
+        (53, [("C", b"\x00\x1d\x00\x07")], "dns"),
     ],
 )
 def test_the_protocol_is_told_by_what_is_said(flow: Any, port: int, said: Any, protocol: str | None) -> None:
