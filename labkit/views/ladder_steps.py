@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from labkit.views.ends import SIDES
@@ -154,27 +154,30 @@ class _Talk:
         if row.get("verb") is not None:
             self.waiting = [until for until in self.waiting if until > asked]
             self.waiting.append(replied if replied is not None else asked + 1)
-            yield Step("command", asked, _command(row), *self.forth, flaws=names, left=asked, came=arrived,
-                       in_flight=len(self.waiting),
-                       **_told(forth, row.get("octets_sent")), **common)  # fmt: skip
+            step = Step("command", asked, _command(row), *self.forth, flaws=names, left=asked, came=arrived,
+                        in_flight=len(self.waiting), **common)  # fmt: skip
+            yield _touched(step, forth, row.get("octets_sent"))
             names = ()
         if replied is not None and answered is not None:
             waited = replied - asked if row.get("verb") is not None else None
             late = waited is not None and waited > self.late
             left = min(max(answered - self.way, arrived if waited is not None else 0), replied)
-            yield Step("reply", replied, _reply(row), *self.back, outcome=row["outcome"], waited=waited,
-                       late=late, flaws=names, left=left, came=replied,
-                       **_told(back, row.get("octets_received")), **common)  # fmt: skip
+            step = Step("reply", replied, _reply(row), *self.back, outcome=row["outcome"], waited=waited,
+                        late=late, flaws=names, left=left, came=replied, **common)  # fmt: skip
+            yield _touched(step, back, row.get("octets_received"))
         elif row["outcome"] == "unanswered":
-            yield Step("missing", asked, "no reply arrived", *self.back, outcome="unanswered",
-                       left=arrived, came=arrived, **_told(back), **common)  # fmt: skip
+            step = Step("missing", asked, "no reply arrived", *self.back, outcome="unanswered",
+                        left=arrived, came=arrived, **common)  # fmt: skip
+            yield _touched(step, back)
 
 
-def _told(marks: Sequence[Mark], octets: int | None = None) -> dict[str, Any]:
-    """What a step of so many octets says of the faults that touched it."""
+def _touched(step: Step, marks: Sequence[Mark], octets: int | None = None) -> Step:
+    """A step of so many octets, with what faults did to it."""
+    if not marks:
+        return step
     words = dict.fromkeys(mark.word for mark in marks)
     lost = sum(mark.octets for mark in marks if mark.word == "lost")
-    return {"meddled": ", ".join(words), "lost": bool(lost) and lost == octets}
+    return replace(step, meddled=", ".join(words), lost=bool(lost) and lost == octets)
 
 
 def _quickest(rows: Iterable[Row]) -> int | None:
