@@ -56,22 +56,26 @@ def meddled(source: Any, connections: Collection[int] | None = None) -> Meddled:
     sides: dict[tuple[int, str], list[Row]] = {}
     for line in lines:
         sides.setdefault((line["connection"], line["sender"]), []).append(line)
+    talks: dict[int, list[Row]] = {}
+    for row in rows:
+        talks.setdefault(row["connection"], []).append(row)
+    secrets = getattr(capture, "secrets", False)
     marks = [
-        _mark(each, sides.get((each.flow, each.sender), []), rows, getattr(capture, "secrets", False))
+        _mark(each, sides.get((each.flow, each.sender), []), talks.get(each.flow, []), secrets)
         for each in found
     ]
     return Meddled(marks, broken(tape))
 
 
 def _mark(change: Change, lines: Sequence[Row], rows: Sequence[Row], secrets: bool) -> Mark:
-    """`lines` are those of its connection and sender."""
+    """`lines` are those of its connection and sender, `rows` the exchanges of its connection."""
     here, other = (change.written, change.arrived) if change.own else (change.arrived, change.written)
     place = bisect_right(lines, change.offset if here else change.offset - 1, key=lambda row: row["offset"])
     exchange = lines[place - 1]["exchange"] if place else 0
     if not here:
         exchange = _waiting(rows, change) or exchange
     hidden = change.sender == "client" and not secrets
-    hidden = hidden and (not change.own or not _are_shown(lines[max(place - 1, 0) :], change.offset, here))
+    hidden = hidden and (not change.own or not _are_shown(lines, max(place - 1, 0), change.offset, here))
     words = "something else" if hidden else _quoted(other)
     if not here:
         word, detail = "put in" if change.own else "taken away", words
@@ -85,21 +89,18 @@ def _mark(change: Change, lines: Sequence[Row], rows: Sequence[Row], secrets: bo
 
 def _waiting(rows: Sequence[Row], change: Change) -> int | None:
     """The last exchange begun before a reply was lost, if it is still without one."""
-    begun = [
-        row for row in rows if row["connection"] == change.flow and (row.get("time") or 0) <= change.time
-    ]
-    is_lost = change.sender == "server" and begun and begun[-1]["outcome"] == "unanswered"
-    return begun[-1]["exchange"] if is_lost else None
+    begun = bisect_right(rows, change.time, key=lambda row: row["time"])
+    is_lost = change.sender == "server" and begun and rows[begun - 1]["outcome"] == "unanswered"
+    return rows[begun - 1]["exchange"] if is_lost else None
 
 
-def _are_shown(lines: Sequence[Row], offset: int, octets: bytes) -> bool:
-    """Whether the table shows these octets as they are, without a secret among them."""
-    begin = offset - lines[0]["offset"] if lines else 0
+def _are_shown(lines: Sequence[Row], place: int, offset: int, octets: bytes) -> bool:
+    """Whether the table, from that line on, shows these octets as they are, without a secret among them."""
+    begin = offset - lines[place]["offset"] if lines else 0
     known = b""
-    for line in lines:
-        known += line["raw"]
-        if len(known) >= begin + len(octets):
-            break
+    while len(known) < begin + len(octets) and place < len(lines):
+        known += lines[place]["raw"]
+        place += 1
     return known[begin : begin + len(octets)] == octets
 
 

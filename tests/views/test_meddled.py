@@ -88,6 +88,13 @@ def test_a_connection_that_a_fault_refuses_is_its_work(world_with: WorldWith, fa
     assert words[fault] in str(ladder(world_with(fault)))
 
 
+def test_what_a_fault_puts_in_is_text_and_nothing_else(world_with: WorldWith) -> None:
+    world = world_with("rewrite-line:hello,<script>alert(1)</script>")
+    for view in (annotate(world, connection=0), annotate(world, connection=3), ladder(world)):
+        assert "<script>" not in view._repr_html_()
+        assert "&lt;script&gt;" in view._repr_html_()
+
+
 def test_a_secret_stays_one(world_with: WorldWith) -> None:
     world = world_with("bare-lf")
     (login,) = [mark for mark in meddled(world, {0}).marks if mark.exchange == 2]
