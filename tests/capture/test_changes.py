@@ -74,6 +74,16 @@ def test_octets_that_only_come_later_or_together_are_not_changed(world_with: Wor
         assert (list(changes(tape)), broken(tape)) == ([], frozenset())
 
 
+def test_on_real_sockets_it_is_known_too() -> None:
+    with World(seed=0, network="loopback") as world:
+        alice = world.user("alice@example.com")
+        with world.fault("temporary-failure"), suppress(LabError):
+            alice.submit(alice.compose(to=alice, subject="Hello", text="Hello."))
+        found = [(each.sender, each.written, each.arrived) for each in changes(world.capture.tape)]
+    asked, answered = b"RCPT TO:<alice@example.com>\r\n", b"450 4.2.1 Try again later\r\n"
+    assert found == [("client", asked, b"NOOP\r\n"), ("server", b"250 2.0.0 Ok\r\n", answered)]
+
+
 def test_a_file_does_not_know(world_with: WorldWith, tmp_path: Path) -> None:
     world_with("strip-starttls").capture.to_pcap(tmp_path / "a.pcap")
     tape = read(tmp_path / "a.pcap")
