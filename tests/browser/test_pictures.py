@@ -12,7 +12,7 @@ from support.browsing import WIDGETS, Lab, use
 
 FOLDER = os.environ.get("LABKIT_PICTURES")
 NOTEBOOKS = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
-TALL = {"width": 1180, "height": 3200}
+TALL = {"width": 1180, "height": 3800}
 NARROW = {"narrow": {"width": 720, "height": 4200}, "zoomed": {"width": 590, "height": 4200}}
 """A narrow window, and what a window of 1180 is at 200 %; without the list of files."""
 
