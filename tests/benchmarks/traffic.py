@@ -24,6 +24,7 @@ ROUND_TRIP = 8_000  # µs
 SEGMENT = 1220  # octets: what IPv6 asks every link to carry
 ODD = 0.002  # of the segments with data: that many change places with the next, as many come twice
 SYN, FIN, ACK, PUSH = 2, 1, 16, 8
+HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1)  # of the file
 
 Said = list[tuple[bool, bytes]]
 """What was said in a session: by the client (True) or the server, and the octets."""
@@ -171,7 +172,7 @@ def write(path: Path, sessions: int = SESSIONS) -> None:
     random, order = Random(sessions), count()
     waiting: list[tuple[int, int, bytes]] = []
     with path.open("wb", 1 << 20) as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1))
+        file.write(HEADER)
         for number in range(sessions):
             for at, octets in session(number, random):
                 heappush(waiting, (at, next(order), octets))
