@@ -38,6 +38,7 @@ notebooks: .venv/test.stamp  ## every notebook runs and gives the outputs that a
 	$(BIN)/python -m pytest -q --nbval -n auto --dist loadfile notebooks
 
 refresh: .venv/test.stamp  ## run every notebook and make every dataset again, and keep what comes out
+	$(BIN)/python -c 'from labkit.course import places; places.write()'
 	$(BIN)/labkit notebooks refresh notebooks --yes
 	@for file in datasets/make_*.py; do $(BIN)/python $$file || exit 1; done
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from textwrap import fill
 
 from labkit.course.model import Choice, Exercise, Verdict
+from labkit.course.terms import Term
 from labkit.views.markup import Markup, el, join, paragraphs, prose
 from labkit.views.picture import Picture
 
@@ -78,14 +79,45 @@ def note_card(head: str, body: str) -> Picture:
     return _picture(f"{head}\n{plain(body)}", head, card("", el("p", head, class_="lk-head"), prose(body)))
 
 
-def terms_card(head: str, terms: Sequence[tuple[str, str]]) -> Picture:
-    """Terms and what they mean."""
-    pairs = join(join([el("dt", term), el("dd", prose(words))]) for term, words in terms)
-    lines = [
-        fill(f"{term}: {' '.join(words.split())}", WIDTH, subsequent_indent="  ") for term, words in terms
+def terms_card(terms: Sequence[tuple[Term, str]]) -> Picture:
+    """Terms, each with its place in the course: folded, and told in full under the pointer."""
+    folds = [
+        el(
+            "details",
+            el("summary", el("abbr", term.term, title=f"{term.meaning} {_sources(term, place)}".strip())),
+            prose(term.meaning),
+            el("p", _sources(term, place), class_="lk-quiet"),
+        )
+        for term, place in terms
     ]
-    html = card("", el("p", head, class_="lk-head") if head else None, el("dl", pairs))
-    return _picture("\n".join(filter(None, [head, *lines])), head or terms[0][0], html)
+    return _picture(_terms_text(terms), ", ".join(term.term for term, _ in terms), card("", *folds))
+
+
+def glossary_card(head: str, terms: Sequence[tuple[Term, str]]) -> Picture:
+    """All terms as a table: what each means, and where an RFC and the course say so."""
+    columns = el("tr", *(el("th", name, scope="col") for name in ("word", "meaning", "RFC", "in the course")))
+    rows = [
+        el(
+            "tr",
+            el("th", term.term, scope="row"),
+            *(el("td", cell) for cell in (term.meaning, term.source, place)),
+        )
+        for term, place in terms
+    ]
+    table = el("div", el("table", columns, *rows), class_="lk-sum")
+    html = card("", el("p", head, class_="lk-head"), table)
+    return _picture(f"{head}\n{_terms_text(terms)}", head, html)
+
+
+def _terms_text(terms: Iterable[tuple[Term, str]]) -> str:
+    lines = (f"{term.term}: {term.meaning} {_sources(term, place)}".strip() for term, place in terms)
+    return "\n".join(fill(line, WIDTH, subsequent_indent="  ") for line in lines)
+
+
+def _sources(term: Term, place: str) -> str:
+    """`(RFC 5321 2.3.1; notebook 07, “Three steps”)`, as far as they are known."""
+    known = "; ".join(filter(None, [term.source, place and f"notebook {place}"]))
+    return f"({known})" if known else ""
 
 
 def recall_card(notebook: str, questions: Sequence[tuple[str, str]]) -> Picture:

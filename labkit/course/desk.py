@@ -11,9 +11,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
 
-from labkit.course import catalogue, questions, terms
+from labkit.course import catalogue, places, questions, terms
 from labkit.course.cards import (
     exercise_card,
+    glossary_card,
     hint_card,
     note_card,
     progress_card,
@@ -125,9 +126,11 @@ def recall(notebook: str) -> Picture:
 
 @_in_words
 def glossary(*words: str) -> Picture:
-    """What these terms mean and where an RFC says so; without any, all of them."""
+    """What these terms mean, where an RFC says so and where the course does; without any, all in a table."""
     found = [terms.look_up(word) for word in words]
-    return terms_card("" if found else "Glossary", [(each.term, each.words) for each in found or terms.TERMS])
+    if not found:
+        return glossary_card("Glossary", [(each, places.place(each.term)) for each in terms.TERMS])
+    return terms_card([(each, places.place(each.term)) for each in found])
 
 
 def _panel(found: Exercise, world: Any) -> Any:
