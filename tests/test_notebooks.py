@@ -180,6 +180,21 @@ MENDED = """answer = (
     .replace("Mon, 32 Jan 2026 09:00:00", "5 Jan 2026 09:00:00 +0000")
     .replace("4711", "<4711@alice-pc.example.com>")
 )"""
+BOTH = '''answer = """From: alice@example.com
+Date: Mon, 5 Jan 2026 09:00:00 +0000
+MIME-Version: 1.0
+Content-Type: multipart/alternative; boundary=cut
+
+--cut
+Content-Type: text/plain
+
+Lunch?
+--cut
+Content-Type: text/html
+
+<p>Lunch?</p>
+--cut--
+"""'''
 LOG_IN = "USER bob@example.org\\nPASS secret-bob\\nDELE 2"
 DIGEST = """import hashlib
 digest = hashlib.md5((greeting[greeting.index("<"):] + "secret-bob").encode()).hexdigest()"""
@@ -209,6 +224,8 @@ MET = "".join(
     for who, said in (("pc", OPEN), ("phone", OPEN), ("pc", "QUIT"), ("phone", OPEN))
 )
 OWN_SERVER = "from labkit.course.first_server import FirstServer as MyServer\n"
+WIDTH = """ends = world.capture.exchanges.query("step == 'submit' and verb == '.'")
+answer = 8 * ends.octets_sent.diff().iloc[-1] / ends.latency_s.diff().iloc[-1]"""
 POPLIB = """client = bob.poplib()
 client.user("bob@example.org")
 client.pass_("secret-bob")
@@ -242,6 +259,11 @@ answer = long[:place] + "\\r\\n" + long[place:]"""},
              "upper Received": "recipient's server", "Return-Path": "recipient's server" """},
     "03.4": {"answer = ...": "answer = 'lists.example.net'"},
     "03.5": {"answer = broken": MENDED},
+    "04.1": {"answer = ...": "answer = 'Qm9iIQ=='"},
+    "04.2": {"answer = ...": "answer = 'K=C3=A4se =3D 2 =E2=82=AC'"},
+    "04.3": {"answer = ...": "answer = 869, 1067"},
+    "04.4": {"answer = ...": "import base64\nanswer = base64.b64decode(POSTCARD[869:1067])"},
+    "04.5": {"answer = ...": BOTH},
     "06.1": {'submission.type("NOOP")': 'submission.type("EHLO me-pc.example.com")',
              "answer = ...": 'answer = "AUTH"'},
     "06.2": {'console.type("NOOP")': f'console.type("EHLO me.example.com\\nSTAT\\n{TWICE}")'},
@@ -269,6 +291,16 @@ course.check"""},
     "14.2": {"RFC822.SIZE": "FLAGS\\na4 FETCH 1:* ENVELOPE"},
     "14.3": {"b1 NOOP": "b1 APPEND INBOX {24}\\nSubject: Dots\\n\\n.\\nmore"},
     "14.4": {"answer = ...": "answer = 'b'"},
+    "22.1": {"answer = ...": "answer = (day.recipients.code >= 500).sum()"},
+    "22.2": {"answer = ...": "answer = 'erin@example.net'"},
+    "22.3": {"answer = ...": "answer = trace.message_id[trace.hop.idxmax()]"},
+    "22.4": {"answer = ...": "answer = 'b'"},
+    "22.5": {"answer = ...": "answer = 'bob@example.org'"},
+    "23.1": {"answer = ...": "answer = world.capture.exchanges.mail.round_trips().round_trips.iloc[-1]"},
+    "23.2": {"# Here Bob fetches them again, in another way.\n": "bob.retrieve('pop3', pipelined=True)\n"},
+    "23.3": {"answer = ...": "answer = 'c'"},
+    "23.4": {"answer = ...": WIDTH},
+    "23.5": {'"A": ..., "B": ..., "C": ...': '"A": "server", "B": "client", "C": "line"'},
     "24.1": {"answer = ...": "answer = 4"},
     "24.2": {"answer = ...": "answer = 'b'"},
     "24.3": {"latency:1": "half-close"},

@@ -52,6 +52,19 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
             trust, whoever sent the letter may have made them up.""",
         ),
     ),
+    "04": (
+        (
+            "Where does a part of a multipart begin and end?",
+            """Behind the line with -- and the boundary, and before the CRLF of the next such line: that CRLF
+            belongs to the boundary (RFC 2046 5.1.1).""",
+        ),
+        (
+            "When is quoted-printable shorter than base64, and when not?",
+            """It writes three characters for each octet that is not plain ASCII, and one for all others;
+            base64 writes four for three octets, whatever they are. Text of few umlauts is for the first, a
+            photograph for the second.""",
+        ),
+    ),
     "06": (
         (
             "A program gets a reply code that it does not know, 458. What does it do?",
@@ -110,6 +123,30 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
             "How does the receiver of a literal know where it ends, and what follows from that?",
             """By the number of octets in braces before it. Nothing in it is special, no dot is doubled, and a
             wrong number makes commands of text, or text of commands.""",
+        ),
+    ),
+    "22": (
+        (
+            "One letter was fetched once. Why has it three rows in the table of messages?",
+            """A row is a message that crossed a connection. The letter crossed three: to its author's server,
+            to the recipient's, to the recipient's host.""",
+        ),
+        (
+            "How do you tell a slow line from a slow server?",
+            """By many replies: a line is slow for each of them, a server for some. One slow reply proves
+            nothing, so compare medians.""",
+        ),
+    ),
+    "23": (
+        (
+            "A short letter takes five seconds over a line of 10 Mbit/s. Why?",
+            """It waits, once for each reply, and the line is long: round trips times the time there and back.
+            The width hardly matters for a short letter.""",
+        ),
+        (
+            "What does pipelining save, and what can it not save?",
+            """Round trips of commands that do not depend on each other (RFC 2920 3.1). What depends on a reply
+            has to wait for it.""",
         ),
     ),
     "24": (
