@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from labkit.capture.files import whole_file
 from labkit.capture.keys import KeyLog, key_log
@@ -213,8 +213,15 @@ class Capture:
         with _text_file(path) as file:
             self.rows(table).to_csv(file)
 
-    def to_parquet(self, path: Where, table: str = "exchanges") -> None:
-        """One table as Parquet."""
+    def to_parquet(
+        self, path: Where, table: str = "exchanges", *, partition: Literal["day"] | None = None
+    ) -> None:
+        """One table as Parquet; with `partition` as a folder with a folder for each day (UTC) in it."""
+        if partition is not None:
+            from labkit.tables.writing import write_days
+
+            write_days([self.rows(table).arrow()], table, path)
+            return
         with whole_file(path) as part:
             self.rows(table).to_parquet(part)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -30,13 +30,13 @@ MICROSECOND = timedelta(microseconds=1)
 class Table:
     """A table by its name in `TABLES`, its columns in the schema's order."""
 
-    def __init__(self, name: str, columns: dict[str, list[Any] | Values] | None = None) -> None:
+    def __init__(self, name: str, columns: Mapping[str, list[Any] | Values] | None = None) -> None:
         if name not in TABLES:
             raise LabError(f"there is no table {name!r}; the tables are {', '.join(TABLES)}")
         self.name = name
         self.row = TABLES[name]
         self.schema: tuple[Column, ...] = columns_of(self.row)
-        self._values: dict[str, list[Any] | Values] = columns or {column.name: [] for column in self.schema}
+        self._values: dict[str, list[Any] | Values] = dict(columns or {c.name: [] for c in self.schema})
 
     @classmethod
     def of(cls, name: str, rows: Iterable[Sequence[Any]], *, sort: bool = False) -> Table:
@@ -50,6 +50,13 @@ class Table:
         for column, values in zip(table.schema, zip(*given, strict=True), strict=False):
             table._values[column.name] = list(values)
         return table
+
+    @classmethod
+    def from_arrow(cls, name: str, rows: pa.Table) -> Table:
+        """What `arrow` gave, or a part of it."""
+        from labkit.tables.values import Stored
+
+        return cls(name, {column: Stored(rows[column]) for column in rows.column_names})
 
     def __len__(self) -> int:
         return len(self._values[self.schema[0].name])
@@ -140,22 +147,26 @@ class Table:
         for record in self.records():
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
-    def to_csv(self, file: TextIO) -> None:
+    def to_csv(self, file: TextIO, *, header: bool = True) -> None:
         """A line with the columns' names, then one a row; what is absent is empty."""
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(column.name for column in self.schema)
+        if header:
+            writer.writerow(column.name for column in self.schema)
         for record in self.records():
             writer.writerow("" if value is None else value for value in record.values())
 
     def to_parquet(self, path: Any) -> None:
         """A Parquet file, whose dtypes pandas restores; the table's name is in its metadata."""
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
+        pq.write_table(self.to_write(), path)
+
+    def to_write(self) -> pa.Table:
+        """An Arrow table with what a Parquet file tells pandas, and `read_table`."""
+        import pyarrow as pa
+
         found = pa.Table.from_pandas(self.frame(), preserve_index=False)
-        pq.write_table(
-            found.replace_schema_metadata({**found.schema.metadata, b"labkit": self.name.encode()}), path
-        )
+        return found.replace_schema_metadata({**found.schema.metadata, b"labkit": self.name.encode()})
 
     @classmethod
     def from_jsonl(cls, name: str, file: Iterable[str]) -> Table:

@@ -138,3 +138,39 @@ class Same(Values):
 
     def series(self, column: Column) -> pd.Series[Any]:
         return dtypes.text_series(self.arrow(column))
+
+
+class Stored(Values):
+    """What `arrow` gave once."""
+
+    def __init__(self, data: pa.ChunkedArray) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def tolist(self) -> list[Any]:
+        import pyarrow as pa
+
+        is_time = pa.types.is_timestamp(self.data.type)
+        values: list[Any] = (self.data.cast(pa.int64()) if is_time else self.data).to_pylist()
+        return values
+
+    def arrow(self, column: Column) -> pa.Array:
+        return self.data.unify_dictionaries().combine_chunks()
+
+    def series(self, column: Column) -> pd.Series[Any]:
+        import pyarrow.compute as pc
+
+        data = self.arrow(column)
+        if column.kind == "text":
+            return dtypes.text_series(data)
+        if column.kind == "choice":
+            return Choices(pc.fill_null(data.indices, -1).to_numpy(), column.choices).series(column)
+        absent = pc.is_null(data).to_numpy(zero_copy_only=False)
+        if column.kind == "octets":
+            return dtypes.series(column, data.to_pylist())
+        if column.kind == "time":
+            data = data.cast("int64")
+        nothing = False if column.kind == "flag" else 0
+        return Numbers(pc.fill_null(data, nothing).to_numpy(zero_copy_only=False), absent).series(column)
