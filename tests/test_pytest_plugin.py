@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -73,6 +74,25 @@ def test_fixtures_are_explained(tmp_path: Path) -> None:
     assert "Everything on the wire of this test" in shown
     assert "these lines were said" in shown
     assert "real_sockets" in run_pytest(tmp_path, "--markers").stdout
+
+
+MY_PROGRAM = """
+import smtplib
+import types
+
+def _send(host, port, to):
+    with smtplib.SMTP(host, port) as server:
+        server.sendmail("me@example.net", to, "Subject: Hello\\n\\nDear Bob")
+
+my_program = types.SimpleNamespace(send=_send)
+"""
+
+
+def test_the_tests_of_the_readme_pass(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tests = re.search(r"## In your tests.*?```python\n(.*?)```", readme, flags=re.DOTALL)
+    assert tests is not None
+    assert "2 passed" in run_pytest(tmp_path, text=MY_PROGRAM + tests[1]).stdout
 
 
 FAILING = """

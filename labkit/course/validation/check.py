@@ -66,7 +66,9 @@ def check(path: Path, options: Options) -> Result:
     except LabError as error:
         result.findings.append(Finding(path, None, "reads", f"{error}."))
         return result
-    found = list(look(notebook, ignored=options.ignored, checks=options.checks))
+    found = list(
+        look(notebook, ignored=options.ignored, checks=options.checks, replacements=options.replacements)
+    )
     try:
         found += _run_twice(path, notebook, options)
     except LabError as error:

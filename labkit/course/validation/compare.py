@@ -70,7 +70,7 @@ def comparable(outputs: Sequence[Any], replacements: Replacements = ()) -> list[
         found += [(kind, "") for kind in output.get("data", {}) if is_bitmap(kind)]
     for name, place in streams.items():
         found[place] = (name, _as_on_screen(found[place][1]))
-    return [(kind, _replaced(text, replacements)) for kind, text in found if kind not in streams or text]
+    return [(kind, replaced(text, replacements)) for kind, text in found if kind not in streams or text]
 
 
 def _drawn(output: Any) -> bool:
@@ -105,7 +105,8 @@ def read_replacements(path: Path) -> Replacements:
         raise LabError(f"{path} is no sanitise file: {error}") from error
 
 
-def _replaced(text: str, replacements: Replacements) -> str:
+def replaced(text: str, replacements: Replacements) -> str:
+    """The text with all replacements made, one after the other."""
     for pattern, replacement in replacements:
         text = pattern.sub(replacement, text)
     return text

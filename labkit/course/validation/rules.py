@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from labkit.course.validation import pictures
+from labkit.course.validation.compare import Replacements, replaced
 from labkit.course.validation.notebook import (
     RAISES,
     Notebook,
@@ -49,8 +50,11 @@ _TELLING = (
 _ASKS_THE_CLOCK = re.compile(r"\b(?:now|utcnow|today|gmtime|localtime|ctime|strftime|time\.time)\b")
 
 
-def look(notebook: Notebook, *, ignored: int, checks: Checks) -> Found:
-    """Everything that can be found in a notebook as it is committed."""
+def look(notebook: Notebook, *, ignored: int, checks: Checks, replacements: Replacements = ()) -> Found:
+    """Everything that can be found in a notebook as it is committed.
+
+    What replacements take out of an output is not held against it, unless it is a secret.
+    """
     yield from _counts(notebook)
     yield from _ignored(notebook, ignored)
     today = datetime.now(UTC)
@@ -67,7 +71,7 @@ def look(notebook: Notebook, *, ignored: int, checks: Checks) -> Found:
             yield from ((number, "alt", f"{what} has no text") for what in pictures.in_prose(cell.source))
         if cell.cell_type != "code":
             continue
-        yield from _outputs(number, cell, said, days)
+        yield from _outputs(number, cell, [replaced(text, replacements) for text in said], days)
         for output in outputs:
             yield from ((number, "alt", f"{what} has no text") for what in pictures.in_output(output))
         yield from _verdicts(number, cell, checks)

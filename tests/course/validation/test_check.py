@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from support.notebooks import code, prose, raised, said, value, write
 
+from labkit.cli import main
 from labkit.course.validation.refresh import refresh
 
 UUID = "0b6f6a3e-4d7c-4c0e-9a55-0c4f6a6f1d2e"
@@ -175,3 +176,69 @@ def test_what_nbval_finds_is_found(folder: Path, checked: tuple[list[str], ET.El
     failed = {line.split()[1].partition("::")[0] for line in said.splitlines() if line.startswith("FAILED ")}
     # where it is a little stricter: bars of progress, and widgets in words
     assert failed - {"good-progress.ipynb", "good-widget.ipynb"} == {f"bad-{name}.ipynb" for name in BY_NBVAL}
+
+
+BARRED = """
+import sys
+
+class Barred:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("jupyterlab", "jupyter_server", "ipywidgets", "anywidget", "voila"):
+            raise ModuleNotFoundError(f"no {name} here", name=name)
+
+sys.meta_path.insert(0, Barred())
+"""
+
+
+def test_it_needs_no_jupyterlab(tmp_path: Path) -> None:
+    """A notebook of the course's form is made, run and checked where none of JupyterLab can be imported."""
+    (tmp_path / "barred").mkdir()
+    (tmp_path / "barred" / "sitecustomize.py").write_text(BARRED, encoding="utf-8")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PYTHONPATH", str(tmp_path / "barred"))
+    labkit = "import sys; from labkit.cli import main; sys.exit(main())"
+    path = str(tmp_path / "own.ipynb")
+    for arguments in (["new", path], ["refresh", path, "--yes"], ["check", path]):
+        command = [sys.executable, "-c", labkit, "notebooks", *arguments]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8")
+        assert done.returncode == 0, done.stdout + done.stderr
+    patch.undo()
+    assert done.stdout.endswith("1 notebook, nothing found.\n")
+
+
+LOOPBACK = """
+import labkit
+world = labkit.World(network="loopback")
+bob = world.user("bob@example.com")
+alice = world.user("alice@example.com")
+alice.submit(alice.compose(to=bob, subject="Hello", text="Hello"))
+world.settle()
+print(bob.retrieve("imap")[0].decode())
+print(*world.capture.exchanges.text[:2], bob.server.where("imap"), object())
+world.close()
+"""
+
+
+def test_a_notebook_on_real_ports_is_steady_with_the_sanitise_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, "loopback", code(LOOPBACK))
+    assert main(["notebooks", "refresh", "--yes", str(path)]) == 0
+    assert main(["notebooks", "sanitise"]) == 0
+    sanitise = capsys.readouterr().out.splitlines()[-1]
+    assert main(["notebooks", "check", str(path)]) == 1
+    assert ": cell 1: [" in capsys.readouterr().out
+    assert main(["notebooks", "check", str(path), "--sanitise", sanitise]) == 0, capsys.readouterr().out
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbval",
+        "--nbval-current-env",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    command += ["--nbval-sanitize-with", sanitise, str(path)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stdout
