@@ -1,12 +1,15 @@
 """How fast POP3 is, against Dovecot in the same run, and how much a large maildrop costs.
 
-`python tests/benchmarks/bench_pop3.py` prints a line for each figure: name, ratio or number, target.  Both
+`python tests/benchmarks/bench_pop3.py` prints a line for each figure: name, ratio or number, target.  The
 servers run in processes of their own on 127.0.0.1, Dovecot tuned and with its Maildir in memory, labkit
-with its tap on; the client is a blocking socket that knows just enough.  `--serve` is labkit's process.
+with its tap on; the client is a blocking socket that knows just enough.  Of a third server, an
+`asyncio.Protocol` that says what it always says, the figures show what the loop alone takes.  `--serve` is
+labkit's process, `--bare` that of the third.
 """
 
 from __future__ import annotations
 
+import asyncio
 import mailbox
 import socket
 import subprocess
@@ -23,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for support
 from measure import best, show, timed
 from support.dovecot import dovecot, why_not
 
+from labkit.grammar.framing import dot_stuff
 from labkit.net.session import Send
 from labkit.servers.pop3 import Pop3Session
 from labkit.servers.site import Site
@@ -33,6 +37,7 @@ MESSAGES = {"bob": 4000, "carol": 10}
 """Bob's are each retrieved once, in one session; Carol logs in again and again."""
 LINE = b"The quick brown fox jumps over the lazy dog, again and again.\n"
 LETTER = (b"From: alice@example.com\nSubject: speed\n\n" + LINE * 100)[: 4096 - 60]
+BLOCK = dot_stuff(LETTER.replace(b"\n", b"\r\n"))
 SESSIONS = 200
 ROUNDS = 9
 LARGE = 100_000
@@ -98,9 +103,9 @@ def sessions(port: int) -> float:
 
 
 @contextmanager
-def labkit() -> Iterator[int]:
-    """Our server's POP3 port."""
-    command = [sys.executable, __file__, "--serve"]
+def running(option: str) -> Iterator[int]:
+    """The port of a server in a process of its own."""
+    command = [sys.executable, __file__, option]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
         assert process.stdout
@@ -119,6 +124,26 @@ def serve() -> None:
         sys.stdin.read()
 
 
+class Bare(asyncio.Protocol):
+    """Answers in the time that nobody can go below."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.transport.write(b"+OK\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(b"+OK\r\n" + BLOCK if data.startswith(b"RETR") else b"+OK\r\n")
+        if data.startswith(b"QUIT"):
+            self.transport.close()
+
+
+async def serve_bare() -> None:
+    """The third server's process: until its stdin ends."""
+    server = await asyncio.get_running_loop().create_server(Bare, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+
+
 def against_dovecot() -> None:
     if reason := why_not():
         print(f"not compared with Dovecot: {reason}")
@@ -129,14 +154,21 @@ def against_dovecot() -> None:
             folder = mailbox.Maildir(Path(name) / user)
             for _ in range(number):
                 folder.add(LETTER)
-        with dovecot(Path(name), dict.fromkeys(MESSAGES, "secret")) as (peer, _), labkit() as ours:
+        with (
+            dovecot(Path(name), dict.fromkeys(MESSAGES, "secret")) as (peer, _),
+            running("--serve") as ours,
+            running("--bare") as bare,
+        ):
             for what, work, target in (
                 ("RETR of 4 KiB on one connection", retrievals, ">= 1.0"),
                 ("sessions: USER PASS STAT QUIT", sessions, ">= 3.0"),
             ):
                 measure: Callable[[int], float] = work
-                theirs, own = best(ROUNDS, lambda m=measure: m(peer), lambda m=measure: m(ours))
+                theirs, own, least = best(
+                    ROUNDS, *(lambda m=measure, p=port: m(p) for port in (peer, ours, bare))
+                )
                 show([(f"labkit / Dovecot, {what}", theirs / own, target)])
+                show([("bare asyncio / Dovecot, the same", theirs / least, "-")])
 
 
 def large_maildrop() -> None:
@@ -168,6 +200,8 @@ def said(session: Pop3Session, data: bytes) -> int:
 if __name__ == "__main__":
     if "--serve" in sys.argv:
         serve()
+    elif "--bare" in sys.argv:
+        asyncio.run(serve_bare())
     else:
         large_maildrop()
         against_dovecot()

@@ -1,6 +1,8 @@
 """Dovecot in a folder of its own: in the foreground, on free ports of 127.0.0.1, without root's files.
 
-The peer of benchmarks; it is gone when the block ends.
+The peer of benchmarks; it is gone when the block ends.  Tuned: processes that wait for logins and serve
+many sessions each, passwords in a file, no TLS, a Maildir that nobody else changes.  More processes or fewer,
+no log, no penalties, a cache of logins: none of these made it faster.
 """
 
 from __future__ import annotations
