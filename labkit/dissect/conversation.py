@@ -103,6 +103,7 @@ class Conversation:
         self.behind_login = False  # and no command has come since
         self._expected_tls = False  # and plain octets came
         self._passed = 0  # gaps of the server's stream that are behind us
+        self._pipelines = False  # the client does not wait for replies; known only where there are gaps
 
     @property
     def state(self) -> str:
@@ -170,10 +171,12 @@ class Conversation:
                 yield None
             if reply.status is None and reply.end == reply.start:
                 return reply._replace(flaws=(self.unanswered(command),))
-            if self.server.gaps and (gap := self._gap_in(reply)) is not None:
-                return self._mended(reply, gap, end)
+            if self.server.gaps:
+                mended = self._mended(reply, command, end)
+                if mended is not None:
+                    return mended
             self.reply_at = reply.end
-            doubted = self.client.timely or self.client.gaps or reply.status == b"421"
+            doubted = self.client.timely or self.client.gaps or self._passed or reply.status == b"421"
             if not (doubted and self._came_before(reply, command)):
                 return reply
             yield self.orphan(reply)
@@ -279,24 +282,65 @@ class Conversation:
             at = data.find(b"\n", at) + 1 or len(data)
         return at
 
-    def _gap_in(self, reply: Reply) -> int | None:
-        gaps = self.server.gaps[self._passed :]
-        return next((offset for offset, _ in gaps if reply.start <= offset < reply.end), None)
-
-    def _mended(self, reply: Reply, gap: int, end: int) -> Reply:
-        """The reply to a command when octets are missing before or within it."""
-        self._passed += 1
-        flaws = (Found("gap", "server", gap),)
-        following = self.client.line(end)
-        next_sent = following > end and self.client.order and self.client.order(following - 1)
-        behind = self.cut_reply(gap)
-        resumed = reply.start if behind is None or gap == reply.start else gap
-        if next_sent and self.server.order and next_sent < self.server.order(reply.end - 1):
-            # the next command was on its way before this reply: it is the answer to that one
-            self.reply_at = resumed
-            return Reply(resumed, resumed, None, flaws=flaws)
+    def greeting(self, reply: Reply) -> Reply:
+        """What the server said first, not beyond what the client waited for where octets are missing."""
+        mended = self._mended(reply, None, self.at) if self.server.gaps else None
+        reply = mended if mended is not None and mended.end > mended.start else reply
         self.reply_at = reply.end
-        return reply._replace(flaws=(*flaws, *reply.flaws))
+        return reply
+
+    def _mended(self, reply: Reply, command: int | None, end: int) -> Reply | None:
+        """The reply to a command when octets of the server are missing; None: `reply` is it.
+
+        Of a client that waits for each reply, what the server said before the next command is the
+        reply to this one, and there is none if it said nothing.
+        """
+        server = self.server
+        gap = next((o for o, _ in server.gaps[self._passed :] if reply.start <= o < reply.end), None)
+        said = self._said_before_next(command, end)
+        self._passed = max(self._passed, sum(offset < reply.start for offset, _ in server.gaps))
+        if gap is None:
+            if self._passed == 0:
+                self._pipelines |= said is None or said < reply.end
+            if said is None or self._pipelines or said >= reply.end or self._passed == 0:
+                return None
+            gap = server.gaps[self._passed - 1][0]
+        else:
+            self._passed = 1 + next(i for i, (offset, _) in enumerate(server.gaps) if offset == gap)
+        flaws = (Found("gap", "server", gap),)
+        until = reply.end if said is None or self._pipelines else min(max(said, reply.start), reply.end)
+        self.reply_at = until
+        if until == reply.end:
+            return reply._replace(flaws=(*flaws, *reply.flaws))
+        self._passed = max(self._passed, sum(offset < until for offset, _ in server.gaps))
+        status = self._status_between(reply.start, until, gap)
+        return Reply(reply.start, until, status, b"" if status else None, flaws=flaws)
+
+    def _said_before_next(self, command: int | None, end: int) -> int | None:
+        """How far the server had come when the client sent what stands behind its command, at `end`.
+
+        None if it sent both at once, or nothing more.
+        """
+        client, server = self.client, self.server
+        if client.order is None or server.order is None or client.line(end) <= end:
+            return None
+        sent = client.order(end)
+        if command is not None and sent == client.order(command):
+            return None
+        first, last = 0, len(server.data)
+        while first < last:
+            middle = (first + last) // 2
+            first, last = (middle + 1, last) if server.order(middle) < sent else (first, middle)
+        return first
+
+    def _status_between(self, start: int, end: int, gap: int) -> bytes | None:
+        """The status in what is left of a reply in which, or before which, octets are missing."""
+        behind = self.server.line(gap) if start <= gap else end
+        for at in (start, gap, behind):
+            found = self.REPLY.match(self.server.data, at, end) if start <= at < end else None
+            if found is not None:
+                return found[0].rstrip(b" -\r\n")
+        return None
 
     def _came_before(self, reply: Reply, command: int) -> bool:
         if self.client.order is None or self.server.order is None or command >= len(self.client.data):

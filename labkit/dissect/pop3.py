@@ -178,7 +178,7 @@ class Pop3(Conversation):
         while (reply := self.cut_reply(0)) is None:
             yield None
         if reply.status is not None:
-            self.reply_at = reply.end
+            reply = self.greeting(reply)
             yield self.answered(Row(0, self.state, None, None, -1, -1), reply)
 
 

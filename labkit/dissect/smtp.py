@@ -83,6 +83,8 @@ class Smtp(Conversation):
             code = int(status) // 100 if status else 0
             if self.server.absent():  # who hears only the client has to guess that the server agreed
                 code = 3 if verb == "DATA" else 2
+            elif verb == "DATA" and code == 0 and self._goes_on_with_text():
+                code = 3
             if code:
                 progress.step(ALIASES.get(verb, verb), code)
             if verb == "DATA" and code == 3:
@@ -177,10 +179,16 @@ class Smtp(Conversation):
         """What the server says first; a capture that begins later has none."""
         while (reply := self.cut_reply(0)) is None:
             yield None
+        reply = self.greeting(reply)
         if reply.status is None or (reply.status[:1] in b"23" and reply.status != b"220"):
+            self.reply_at = self._passed = 0
             return
-        self.reply_at = reply.end
         yield self.answered(Row(0, self.state, None, None, -1, -1), reply)
+
+    def _goes_on_with_text(self) -> bool:
+        """Whether what follows a DATA whose reply is missing in the capture is a message."""
+        follows = bytes(self.client.data[self.at : self.at + COMMAND_LIMIT])
+        return bool(self.server.gaps and follows) and self.COMMAND.match(follows) is None
 
     def _judge(self, row: Row, replied: int) -> str | None:
         """The flaw of sending this command now.  DATA may follow RCPTs that turn out refused, if
