@@ -33,7 +33,6 @@ GROUPS = {
 }
 """The groups of RFC 5322 3.6, by section; what is not here belongs to MIME or to an extension."""
 HERE = "where it was written"
-ENDS = {b"\r\n": "␍␊", b"\n": "␊", b"": ""}
 WIDTH = 72
 
 
@@ -76,10 +75,10 @@ def _lines(root: Part, limit: int) -> Iterator[tuple[int, str, str]]:
 
 
 def _written(line: bytes) -> str:
+    """The line as Python writes it, its end included."""
     text = line.rstrip(b"\r\n") if line.endswith(b"\n") else line
-    end = line[len(text) :]
     words = short(visible(text.decode("utf-8", "backslashreplace").expandtabs(4)), WIDTH)
-    return words + ENDS.get(end, visible(end.decode()))
+    return words + visible(line[len(text) :].decode())
 
 
 def catalogue() -> pd.DataFrame:
@@ -150,8 +149,7 @@ def segments(message: str | bytes) -> pd.DataFrame:
 
 
 def _excerpt(octets: bytes) -> str:
-    text = octets[:60].decode("utf-8", "backslashreplace").replace("\r\n", "␍␊")
-    return short(visible(text), 40)
+    return short(visible(octets[:60].decode("utf-8", "backslashreplace")), 40)
 
 
 def hops(message: str | bytes) -> pd.DataFrame:

@@ -57,7 +57,12 @@ def wrote(**fields: Any) -> tuple[Any, Tables]:
 CASES: dict[str, tuple[Any, Any, Any]] = {
     "03.1": (
         (LONG,),
-        [(FOLDED,), (LONG.replace(" of ", "\r\n of ").encode(),), (FOLDED + "\r\n",)],
+        [
+            (FOLDED,),
+            (LONG.replace(" of ", "\r\n of ").encode(),),
+            (FOLDED + "\r\n",),
+            (FOLDED.replace("\r\n", r"\r\n"),),
+        ],
         [
             ((FOLDED.replace("\r", ""),), "A line ends in \\n alone"),
             ((LONG[: PLACE + 1] + "\r\n" + LONG[PLACE + 1 :],), "Line 2 begins with “"),

@@ -30,10 +30,10 @@ LETTER = HOPS + PARTS
 def test_lines() -> None:
     shown = views.lines(LETTER).text.splitlines()
     written = [re.split(r"  +", line.strip(), maxsplit=2) for line in shown]
-    assert written[0] == ["0", "Return-Path", "Return-Path: <alice@example.com>␍␊"]
-    assert written[3][1:] == ["(folded)", "Mon, 5 Jan 2026 09:00:30 +0000␍␊"]
-    assert written[-1] == [str(len(LETTER) - 7), "close-delimiter", "--b--␍␊"]
-    assert ["2 Content-Type", "Content-Type: image/png; name=a.png␍␊"] in [line[1:] for line in written]
+    assert written[0] == ["0", "Return-Path", "Return-Path: <alice@example.com>\\r\\n"]
+    assert written[3][1:] == ["(folded)", "Mon, 5 Jan 2026 09:00:30 +0000\\r\\n"]
+    assert written[-1] == [str(len(LETTER) - 7), "close-delimiter", "--b--\\r\\n"]
+    assert ["2 Content-Type", "Content-Type: image/png; name=a.png\\r\\n"] in [line[1:] for line in written]
     feeds = LETTER.count(b"\n")
     assert len(shown) == feeds + 2  # the line ends before two delimiters belong to these
     assert views.lines(LETTER, limit=3).text.splitlines()[3:] == [f"… {feeds - 3} more lines"]

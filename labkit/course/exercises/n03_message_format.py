@@ -74,7 +74,7 @@ Noon as always?
     """,
 )
 def fold_it(answer: Any) -> str | None:
-    text = _text(answer).removesuffix("\r\n")
+    text = _text(answer).replace("\\r\\n", "\r\n").removesuffix("\r\n")  # typed into the card, perhaps
     if "\n" in text.replace("\r\n", ""):
         return "A line ends in \\n alone. In a message a line ends in \\r\\n."
     lines = text.split("\r\n")
