@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from labkit.errors import Stalled as Stalled
     from labkit.tables import Capture as Capture
     from labkit.tables import read_capture as read_capture
+    from labkit.tables import read_captures as read_captures
     from labkit.views.bytes import annotate as annotate
     from labkit.views.journey import journey as journey
     from labkit.views.ladder import ladder as ladder
@@ -66,13 +67,15 @@ _HOME = {
     "journey": "labkit.views.journey",
     "ladder": "labkit.views.ladder",
     "read_capture": "labkit.tables",
+    "read_captures": "labkit.tables",
     "report": "labkit.views.report",
     "travel": "labkit.world.journey",
 }
 __all__ = [
     *("Capture", "LabError", "ProtocolError", "Stalled", "World"),
     *("Console", "Explorer", "Faults", "Player"),
-    *("annotate", "datasets", "glossary", "journey", "ladder", "read_capture", "report", "travel"),
+    *("annotate", "datasets", "glossary", "journey", "ladder", "read_capture", "read_captures", "report"),
+    "travel",
 ]
 
 

@@ -3,13 +3,15 @@
 capture.py is the `Capture`; read.py makes one from a file or follows a tap, live.py a pipe.
 schema.py says what every column is; table.py holds plain columns, dtypes.py and frame.py make them pandas'.
 exchanges.py, mail.py and wire.py fill the tables from what the dissector found (dissected.py,
-carried.py); masking.py hides secrets.  show.py, story.py and summary.py print.  analysis.py and
-anomalies.py are what analysts ask, accessor.py makes it `frame.mail`.
+carried.py), columns.py and values.py for many rows at once.  passes.py makes tables of files of any
+size (runs.py, writing.py), many.py of many files.  masking.py hides secrets.  show.py, story.py and
+summary.py print.  analysis.py and anomalies.py are what analysts ask, accessor.py makes it `frame.mail`.
 """
 
 from labkit.tables.capture import Capture
+from labkit.tables.many import read_captures
 from labkit.tables.read import Captures, follow, read_capture, read_table
 from labkit.tables.schema import TABLES
 from labkit.tables.table import Table
 
-__all__ = ["TABLES", "Capture", "Captures", "Table", "follow", "read_capture", "read_table"]
+__all__ = ["TABLES", "Capture", "Captures", "Table", "follow", "read_capture", "read_captures", "read_table"]
