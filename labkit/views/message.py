@@ -16,6 +16,7 @@ from labkit.message.fields import decode_words, unfold
 from labkit.message.linting import Violation, lint
 from labkit.message.mime import Part, parse
 from labkit.message.trace import Received, parse_received
+from labkit.views.markup import el
 from labkit.views.picture import Picture
 from labkit.views.words import plural, short, visible
 
@@ -53,7 +54,7 @@ def lines(message: str | bytes, *, limit: int = 200) -> Picture:
     rest = data.count(b"\n", rows[-1][0]) - 1 if len(rows) == limit else 0
     if rest > 0:
         shown.append(f"… {plural(rest, 'more line')}")
-    return Picture("\n".join(shown), f"A message of {plural(len(data), 'octet')}, line by line")
+    return _picture(shown, f"A message of {plural(len(data), 'octet')}, line by line")
 
 
 def _lines(root: Part, limit: int) -> Iterator[tuple[int, str, str]]:
@@ -198,7 +199,7 @@ def added(message: str | bytes) -> Picture:
         f"{host}\n{indent(fill(', '.join(names) or 'nothing', WIDTH, break_on_hyphens=False), '    ')}"
         for host, names in layers
     ]
-    return Picture("\n".join(told), f"The fields of {plural(len(layers), 'host')}, the last one first")
+    return _picture(told, f"The fields of {plural(len(layers), 'host')}, the last one first")
 
 
 def complaints(message: str | bytes) -> Picture:
@@ -206,7 +207,7 @@ def complaints(message: str | bytes) -> Picture:
     data = octets_of(message)
     found = lint(data)
     told = [complaint(data, each) for each in found] or ["Nothing: no error, no warning."]
-    return Picture("\n".join(told), f"{plural(len(found), 'violation')}")
+    return _picture(told, plural(len(found), "violation"))
 
 
 def complaint(data: bytes, found: Violation, file: str = "") -> str:
@@ -225,6 +226,15 @@ def complaint(data: bytes, found: Violation, file: str = "") -> str:
 def _shown(octets: bytes) -> str:
     text = octets.decode("utf-8", "backslashreplace").removesuffix("\r\n")
     return visible(text)
+
+
+def _picture(told: list[str], alt: str) -> Picture:
+    """Lines under each other, letter below letter wherever they are shown."""
+    text = "\n".join(told)
+    style = (
+        "font-family:var(--jp-code-font-family,monospace);white-space:pre;overflow-x:auto;line-height:1.35"
+    )
+    return Picture(text, alt, html=el("pre", text, style=style))
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
