@@ -70,7 +70,7 @@ class Pop3(Conversation):
             at, end, verb, argument = row.start, row.end, row.verb or "", row.argument
             self._verb, self._argument = verb, argument
             reply = self.usual_reply() or (yield from self.next_reply(at, end))
-            flaw = progress.judge(ALIASES.get(verb, verb))
+            flaw = None if in_login else progress.judge(ALIASES.get(verb, verb))
             if flaw is not None and not (flaw == "unknown-command" and verb in EXTENSIONS):
                 row.flaws = (Found(flaw, "client", at), *row.flaws)
             yield self.answered(row, reply)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.sealed import Spoken, contexts, flow_of
 
-from labkit.dissect.tls import Hello, read_hello
+from labkit.dissect.dissector import Dissection
+from labkit.dissect.tls import Hello, certificate, read_hello
 
 
 def hellos() -> tuple[bytes, bytes]:
@@ -68,3 +71,29 @@ def test_any_octet_changed(place: int, octet: int) -> None:
     found = read_hello(changed, True)
     assert found is not None
     assert found.end <= len(changed)
+
+
+def test_whom_a_certificate_names(tmp_path: Path) -> None:
+    """TLS 1.2 shows it to everybody, TLS 1.3 does not."""
+    for version, name in (("TLSv1_2", "CN=mx.example.org"), ("TLSv1_3", None)):
+        spoken = Spoken(*contexts(tmp_path / "keys", version))
+        flow = flow_of(spoken.wire)
+        (row,) = Dissection(flow, whole=True).advance()
+        assert row.text is not None
+        words = row.text.decode().split()
+        assert words[0] == version.replace("_", ".")
+        assert words[2:] == ([name] if name else [])
+        assert (row.verb, row.argument, row.status) == ("TLS", b"mx.example.org", b"ServerHello")
+
+
+def test_a_certificate_that_is_not_all_here(tmp_path: Path) -> None:
+    spoken = Spoken(*contexts(tmp_path / "keys", "TLSv1_2"))
+    server = b"".join(octets for side, octets in spoken.wire if side == "server")
+    whole = next(size for size in range(len(server)) if certificate(server[:size], False))
+    for size in range(0, whole, 7):
+        assert certificate(server[:size], False) is None
+        assert certificate(server[:size], True) == ""
+    assert certificate(server[:whole], False) == "CN=mx.example.org"
+    for place in range(90, whole, 5):
+        damaged = server[:place] + bytes([server[place] ^ 0x55]) + server[place + 1 : whole]
+        certificate(damaged, True)  # says something or nothing, and raises nothing
