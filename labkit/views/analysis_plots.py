@@ -1,4 +1,4 @@
-"""Plots of what analysts ask: how long replies took, how busy it was, and when each thing was said.
+"""Plots of what analysts ask: how long replies took, how busy it was, and one measure against another.
 
 Each takes a table of a capture as a DataFrame and returns a `Picture`, whose text says the same
 in words.  Protocols are told apart by markers or hatching as well as by colour.
@@ -63,6 +63,28 @@ def timeline(exchanges: pd.DataFrame, every: str = "1s", title: str = "How busy 
         return _told(drawing, axes, title, f"Exchanges in each {every}", told, bool(len(found)))
 
 
+def lines(rows: pd.DataFrame, x: str, y: str, by: str, title: str, *, log: bool = False) -> Picture:
+    """A line through the points (x, y) of each kind (`by`, at most five); `log`: both scales logarithmic."""
+    told = []
+    with figure(8.6, 2.9) as (drawing, (axes,)):
+        looks = zip(COLOURS.values(), [*MARKERS.values(), "D"], strict=True)
+        for (name, of), (colour, marker) in zip(
+            rows.groupby(by, sort=False, observed=True), looks, strict=False
+        ):
+            points = of.sort_values(x)
+            axes.plot(points[x], points[y], label=str(name), color=colour, marker=marker, markersize=4)
+            first, last = points.iloc[0], points.iloc[-1]
+            told.append(f"{name}: from {first[y]:.3g} at {first[x]:g} to {last[y]:.3g} at {last[x]:g}")
+        if log:
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        return _told(drawing, axes, title, f"{y} against {x}", told, bool(len(rows)))
+
+
 def _line(protocol: str) -> dict[str, Any]:
     colour = COLOURS[PROTOCOLS.get(protocol, "bad")]
     return {"label": protocol, "color": colour, "marker": MARKERS.get(protocol, "D"), "markersize": 4}
@@ -70,7 +92,7 @@ def _line(protocol: str) -> dict[str, Any]:
 
 def _told(drawing: Any, axes: Any, title: str, kind: str, told: list[str], any_rows: bool) -> Picture:
     axes.set_title(title)
-    axes.grid(axis="both" if kind.startswith("Share") else "y")
+    axes.grid(axis="y" if kind.startswith("Exchanges") else "both")
     if any_rows:
         drawing.legend(loc="outside right upper")
     said = f"{kind}. {listing(told) if told else 'Nothing to show'}."

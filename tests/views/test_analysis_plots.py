@@ -9,7 +9,7 @@ import pytest
 
 from labkit import World
 from labkit.tables import Capture
-from labkit.views.analysis_plots import latency, timeline
+from labkit.views.analysis_plots import latency, lines, timeline
 from labkit.views.picture import Picture
 
 
@@ -51,3 +51,21 @@ def test_nothing_is_drawn_as_nothing(capture: Capture, plot: Callable[[Any], Pic
 @pytest.mark.parametrize("plot", [latency, timeline])
 def test_the_same_table_gives_the_same_octets(capture: Capture, plot: Callable[[Any], Picture]) -> None:
     assert plot(capture.exchanges).svg == plot(capture.exchanges).svg
+
+
+def test_lines_say_where_each_begins_and_ends() -> None:
+    import pandas as pd
+
+    rows = pd.DataFrame(
+        {"octets": [1, 10, 1, 10], "seconds": [2.0, 4.0, 8.0, 8.0], "line": ["a", "a", "b", "b"]}
+    )
+    found = lines(rows, "octets", "seconds", "line", "Two lines", log=True)
+    assert str(found).splitlines() == [
+        "Two lines",
+        "  a: from 2 at 1 to 4 at 10",
+        "  b: from 8 at 1 to 8 at 10",
+    ]
+    assert found.alt == "seconds against octets. a: from 2 at 1 to 4 at 10 and b: from 8 at 1 to 8 at 10."
+    assert found.svg is not None
+    assert found.svg == lines(rows, "octets", "seconds", "line", "Two lines", log=True).svg
+    assert "Nothing to show" in lines(rows.iloc[:0], "octets", "seconds", "line", "None").alt
