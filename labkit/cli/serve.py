@@ -35,7 +35,7 @@ def serve(
         list[str] | None,
         option(
             form="ADDRESS=FILE",
-            help="Put mail into a user's INBOX: an .eml, an mbox or a Maildir. (Repeat.)",
+            help="Put mail into a user's INBOX, once in a store: an .eml, an mbox or a Maildir. (Repeat.)",
             rich_help_panel=WHO,
         ),
     ] = None,
