@@ -22,9 +22,11 @@ from labkit.servers.smtp import SMTPServer
 from labkit.servers.smtp_policy import STORAGE_FULL, Envelope, PolicyName, Route, mailbox_full
 from labkit.store.accounts import Account
 from labkit.store.mailbox import StoreError
+from labkit.world.bounce import bounce
 from labkit.world.devices import Device
 from labkit.world.expansion import Expansion, expanded
-from labkit.world.relay import Relay, bounce
+from labkit.world.queue import Outcome
+from labkit.world.relay import Relay
 
 if TYPE_CHECKING:
     from labkit.net.network import Factory, Host, Listener
@@ -151,7 +153,8 @@ class MailServer(Device):
 
     def _file(self, envelope: Envelope, *, may_refuse: bool) -> None:
         """What fails for all recipients is refused, if the client is whom it is to be told to."""
-        elsewhere, failures = [], {}
+        elsewhere: list[str] = []
+        failures: dict[str, Outcome] = {}
         served: set[str] = set()  # one copy for a mailbox, in however many ways it was named
         full: Reply | None = None
         for path in envelope.forward_paths:
@@ -163,9 +166,9 @@ class MailServer(Device):
                     account.deliver(envelope.data, envelope.reverse_path)
                 except StoreError as error:
                     full = mailbox_full(len(envelope.data), account.quota)
-                    failures[path] = f"{full}\n{error}"
+                    failures[path] = Outcome("permanent", f"{full}\n{error}", "5.2.2")
             elif self.route(path) == "unknown":  # a notice to a sender who is no more
-                failures[path] = "no such user here"
+                failures[path] = Outcome("permanent", "no such user here", "5.1.1")
             else:
                 elsewhere.append(path)
         if may_refuse and full is not None and len(failures) == len(envelope.forward_paths):
@@ -176,7 +179,7 @@ class MailServer(Device):
             with suppress(Refused):  # the sender has no room either
                 self._take(bounce(self.site, envelope, failures))
 
-    async def _return_to_sender(self, envelope: Envelope, failures: Mapping[str, str]) -> None:
+    async def _return_to_sender(self, envelope: Envelope, failures: Mapping[str, Outcome]) -> None:
         """Send the notice of RFC 5321 6.1; for a notice that fails itself there is nobody to tell."""
         if envelope.reverse_path:
             self._take(bounce(self.site, envelope, failures))

@@ -18,6 +18,8 @@ class Outcome(NamedTuple):
 
     kind: Kind
     text: str  # the reply, or why there was none
+    status: str = ""  # as in RFC 3463; empty: what the reply says, or nothing more is known
+    host: str = ""  # whose reply it is
 
 
 @dataclass(eq=False, slots=True)

@@ -1,9 +1,8 @@
 """Relaying: where a message goes next, and what is tried until it is there.
 
 Which hosts take a domain's mail: RFC 5321 5.1, RFC 7505 (null MX), RFC 5321 4.1.3 (address literals).
-Queue, retries and giving up: RFC 5321 4.5.4.1.  Who is told: RFC 5321 6.1, with a plain text in place
-of the report of RFC 3464.  A message that could not be delivered is never lost in silence,
-unless it is itself such a notice (its reverse-path is null).
+Queue, retries and giving up: RFC 5321 4.5.4.1.  Who is told, and how: bounce.py.  A message that could
+not be delivered is never lost in silence, unless it is itself such a notice (its reverse-path is null).
 
 The queue is kept in the host's store, where there is a durable one: what was taken over is tried
 again after a restart, as often as is left and when it is due.  Whoever restarts between the next
@@ -24,8 +23,6 @@ from labkit.clients import smtp
 from labkit.clients.dialogue import DialogueSession
 from labkit.errors import LabError
 from labkit.grammar.smtp import Refused, Reply
-from labkit.message.compose import compose
-from labkit.message.fields import new_message_id
 from labkit.net import dns
 from labkit.net.driver import converse
 from labkit.servers.smtp_policy import Envelope
@@ -34,7 +31,6 @@ from labkit.world.queue import Kind, Outcome, Queued
 
 if TYPE_CHECKING:
     from labkit.net.network import Host, Network
-    from labkit.servers.site import Site
     from labkit.store.accounts import Store
 
 MINUTE = 60.0
@@ -45,6 +41,8 @@ SILENCE = 5 * MINUTE
 """How long the next host may say nothing (RFC 5321 4.5.3.2)."""
 LONGEST_ATTEMPT = HOUR
 SMTP_PORT = 25
+BAD_DOMAIN, NULL_MX, NO_ROUTE, LOOP, EXPIRED = "5.1.2", "5.1.10", "5.4.4", "5.4.6", "5.4.7"
+"""Status codes for what no reply has told (RFC 3463 3; RFC 7505 4.1)."""
 
 
 class Relay:
@@ -65,7 +63,7 @@ class Relay:
         *,
         store: Store,
         names: str,
-        give_up: Callable[[Envelope, Mapping[str, str]], Awaitable[None]],
+        give_up: Callable[[Envelope, Mapping[str, Outcome]], Awaitable[None]],
         draw: Callable[[Sequence[str]], list[str]] = list,
         retry_after: Sequence[float] = RETRY_AFTER,
     ) -> None:
@@ -122,11 +120,10 @@ class Relay:
             for pause in (*self.retry_after[queued.attempts :], None):
                 queued.attempts += 1
                 last = queued.last = await self._attempt(queued)
-                failed = {path: said.text for path, said in last.items() if said.kind == "permanent"}
+                failed = {path: said for path, said in last.items() if said.kind == "permanent"}
                 queued.pending = [path for path, said in last.items() if said.kind == "temporary"]
                 if pause is None:
-                    tried = f"given up after {queued.attempts} attempts: "
-                    failed |= {path: tried + last[path].text for path in queued.pending}
+                    failed |= {path: _expired(last[path], queued.attempts) for path in queued.pending}
                     queued.pending = []
                 if failed:
                     try:
@@ -157,13 +154,15 @@ class Relay:
         try:
             hosts = await self._mail_hosts(domain)
         except (dns.NameNotFound, dns.NoAnswer, dns.NullMX) as error:
-            return dict.fromkeys(waiting, Outcome("permanent", str(error)))
+            status = NULL_MX if isinstance(error, dns.NullMX) else BAD_DOMAIN
+            return dict.fromkeys(waiting, Outcome("permanent", str(error), status))
         except LabError as error:
             return dict.fromkeys(waiting, Outcome("temporary", str(error)))
-        nowhere = f"no mail host of {domain} has an address"
+        nowhere = Outcome("permanent", f"no mail host of {domain} has an address", NO_ROUTE)
         if not hosts:
-            nowhere = f"mail for {domain} leads to {self._host.name} itself, which does not keep it"
-        outcomes = dict.fromkeys(waiting, Outcome("permanent", nowhere))
+            looping = f"mail for {domain} leads to {self._host.name} itself, which does not keep it"
+            nowhere = Outcome("permanent", looping, LOOP)
+        outcomes = dict.fromkeys(waiting, nowhere)
         for name in hosts:
             said = await self._offer(queued.envelope, waiting, name)
             outcomes |= said
@@ -210,7 +209,7 @@ class Relay:
                 reason = getattr(error, "strerror", None) or error  # the same words on every system
                 failure = f"{name} [{address}]: {reason}"
             else:
-                return {path: _judge(reply) for path, reply in replies.items()}
+                return {path: _judge(reply, name) for path, reply in replies.items()}
         return dict.fromkeys(paths, Outcome("temporary", failure))
 
     async def _deliver(self, envelope: Envelope, paths: Sequence[str], address: str) -> dict[str, Reply]:
@@ -228,34 +227,10 @@ class Relay:
         return replies
 
 
-def _judge(reply: Reply) -> Outcome:
+def _judge(reply: Reply, host: str) -> Outcome:
     kinds: dict[int, Kind] = {2: "ok", 4: "temporary"}
-    return Outcome(kinds.get(reply.kind, "permanent"), str(reply))
+    return Outcome(kinds.get(reply.kind, "permanent"), str(reply), reply.enhanced or "", host)
 
 
-def bounce(site: Site, envelope: Envelope, failures: Mapping[str, str]) -> Envelope:
-    """The notice that tells a sender who will not get the message, and why (RFC 5321 6.1, 3.6.3).
-
-    Its own reverse-path is null, so that a notice can never cause another.
-    """
-    header = envelope.data.partition(b"\r\n\r\n")[0].decode("utf-8", "backslashreplace")
-    reasons = "\n\n".join(f"<{path}>:\n    {_indented(reason)}" for path, reason in failures.items())
-    text = (
-        f"This is the mail server of {site.hostname}.\n\n"
-        f"Your message could not be delivered to these recipients:\n\n{reasons}\n\n"
-        f"The header of your message:\n\n    {_indented(header)}\n"
-    )
-    notice = compose(
-        sender=f"MAILER-DAEMON@{site.hostname}",
-        to=[envelope.reverse_path],
-        subject="Undelivered mail returned to sender",
-        text=text,
-        date=site.now(),
-        message_id=new_message_id(site.token, site.hostname),
-        extra=[("Auto-Submitted", "auto-replied")],  # RFC 3834 5
-    )
-    return Envelope("", (envelope.reverse_path,), notice, site.token(10), smtputf8=envelope.smtputf8)
-
-
-def _indented(text: str) -> str:
-    return "\n    ".join(text.splitlines())
+def _expired(last: Outcome, attempts: int) -> Outcome:
+    return last._replace(text=f"given up after {attempts} attempts: {last.text}", status=EXPIRED)
