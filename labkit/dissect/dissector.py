@@ -178,7 +178,7 @@ def recognise(
         return expected
     if asked is None:
         return None
-    for protocol, module in MODULES.items():
+    for protocol, module in sorted(MODULES.items(), key=lambda item: item[1] is not known):
         if asked:
             if module.COMMAND.match(asked) and (not said or module.REPLY.match(said) or module is known):
                 return protocol
