@@ -1,70 +1,81 @@
-"""`labkit dissect` with a key log, and with messages as files."""
+"""`labkit dissect` on large files: windows, processes, days; and what cannot be asked of it."""
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from support.sealed import Spoken, contexts
 
-from labkit import cli
-from labkit.capture import pcap
-from labkit.capture.tape import Tape
+sys.path.append(str(Path(__file__).parent / "benchmarks"))
+import traffic
 
-TOUR = Path(__file__).parents[1] / "datasets" / "tour.pcap"
+from labkit.cli import main
+from labkit.tables import read_table
+from labkit.views import terminal
 
-
-@pytest.fixture
-def sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A session of IMAP in TLS, and its keys beside it."""
-    monkeypatch.chdir(tmp_path)
-    spoken = Spoken(*contexts(tmp_path / "keys.log"))
-    spoken.say("server", b"* PREAUTH hello\r\n")
-    spoken.say("client", b"a NOOP\r\n")
-    spoken.say("server", b"a OK done\r\n")
-    tape = Tape("x")
-    tape.flows = [spoken.flow()]
-    pcap.write(tape, "tls.pcap")
-    return tmp_path
+Outcome = tuple[int, str, str]
 
 
-def verbs(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str | None]:
-    assert cli.main(["dissect", "tls.pcap", "--format", "jsonl", *arguments]) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    return [json.loads(line)["verb"] for line in said.out.splitlines()]
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("busy") / "busy.pcap"
+    traffic.write(path, 40)
+    return path
 
 
-def test_a_key_log_opens_tls(
-    sealed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> Outcome:
+    code: object
+    try:
+        code = main([str(each) for each in arguments]) or 0
+    except SystemExit as ended:
+        code = ended.code
+    told = capsys.readouterr()
+    return (code if isinstance(code, int) else 1), told.out, told.err
+
+
+@pytest.mark.parametrize("format", ["table", "csv", "jsonl"])
+def test_a_large_file_gives_what_a_small_one_gives(
+    busy: Path, format: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SSLKEYLOGFILE", "keys.log")
-    assert verbs(capsys) == ["TLS"], "nobody said that the keys are to be used"
-    assert verbs(capsys, "--keys", "keys.log") == ["TLS", None, "NOOP"]
+    small = run(capsys, "dissect", busy, "--format", format)
+    monkeypatch.setattr(terminal, "LARGE", 1)
+    assert run(capsys, "dissect", busy, "--format", format) == small
+    assert small[0] == 0
+    assert len(small[1].splitlines()) > 20
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "sentence"),
-    [
-        (["--keys", "absent.log"], 1, "cannot read absent.log: No such file or directory"),
-        (["--keys", "tls.pcap"], 1, "tls.pcap is no key log: no line has a label, a random and a secret"),
-        (["--messages", "."], 1, ". is not empty: name a new folder"),
-        (["--messages", "x", "-o", "y"], 2, "'--messages': it writes no table: leave out -o"),
-    ],
-    ids=lambda value: value[1] if isinstance(value, list) else "",
-)
-def test_what_cannot_be_used(
-    sealed: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, sentence: str
-) -> None:
-    assert cli.main(["dissect", "tls.pcap", *arguments]) == code
-    said = capsys.readouterr()
-    assert sentence in said.err
-    assert said.err.count("\n") == 1
+def test_processes_and_days(busy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parquet = "--format", "parquet", "-o"
+    assert run(capsys, "dissect", busy, *parquet, tmp_path / "one.parquet") == (0, "", "")
+    assert run(capsys, "dissect", busy, "--jobs", 2, *parquet, tmp_path / "two.parquet") == (0, "", "")
+    assert run(capsys, "dissect", busy, "--by-day", *parquet, tmp_path / "days") == (0, "", "")
+    files = [
+        tmp_path / "one.parquet",
+        tmp_path / "two.parquet",
+        tmp_path / "days/day=2026-01-05/part-0.parquet",
+    ]
+    one, *others = [read_table(file) for file in files]
+    for other in others:
+        pd.testing.assert_frame_equal(one, other)
+    code, _, error = run(capsys, "dissect", busy, "--by-day", *parquet, tmp_path / "days")
+    assert (code, "is there already" in error) == (1, True)
 
 
-def test_messages_as_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["dissect", str(TOUR), "--messages", str(tmp_path / "letters")]) == 0
-    assert capsys.readouterr().out == f"Written to {tmp_path}/letters: 4 messages.\n"
-    written = [path.read_bytes() for path in (tmp_path / "letters").iterdir()]
-    assert [data.count(b"\nSubject: The journey of a message\r\n") for data in written] == [1] * 4
+def test_a_cut_file_is_told_of(busy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "cut.pcap").write_bytes(busy.read_bytes()[:-5])
+    code, _, error = run(capsys, "dissect", tmp_path / "cut.pcap", "--jobs", 2)
+    assert (code, "stops at byte" in error) == (0, True)
+
+
+@pytest.mark.parametrize("wrong", [["--by-day"], ["--jobs", "0"]])
+def test_what_cannot_be_asked(busy: Path, wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "dissect", busy, *wrong)[0] == 2
+
+
+def test_the_bar_counts_octets_and_packets(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from labkit.tables.passes import Pass
+
+    with terminal.reading([busy]) as watch, Pass(busy, window=100_000, watch=watch) as tables:
+        assert tables.packets > 1000

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -34,6 +36,13 @@ def dissect(
         Path | None,
         option(form="KEYLOG", help="Read what was said inside TLS, with a key log (SSLKEYLOGFILE)."),
     ] = None,
+    jobs: Annotated[
+        int, option("-j", "--jobs", form="N", help="Share the work of each file among N processes.")
+    ] = 1,
+    by_day: Annotated[
+        bool,
+        typer.Option("--by-day", help="Parquet: -o is a new folder, with a folder for each day in it."),
+    ] = False,
     messages: Annotated[
         Path | None,
         option(form="DIR", help="Write each message as an .eml file into a new folder, and no table."),
@@ -49,6 +58,7 @@ def dissect(
     [dim]labkit dissect tls.pcap --keys keys.log[/dim]
     [dim]labkit dissect session.pcap --messages letters[/dim]    letters/0-6.eml ...
     [dim]labkit dissect *.pcapng --format parquet -o exchanges.parquet[/dim]
+    [dim]labkit dissect week.pcap.zst --jobs 4 --format parquet --by-day -o week[/dim]
     [dim]tcpdump -i any -U -w - | labkit dissect -[/dim]    each exchange as it happens
     """
     live = (table, format) == ("exchanges", "table") and not (output or keys or messages)
@@ -57,12 +67,19 @@ def dissect(
         return
     from labkit.capture.keys import key_log
     from labkit.tables import Captures, read_capture
-    from labkit.views.terminal import progress, write_table
+    from labkit.views.terminal import is_large, progress, write_table
 
     check_target(format, output)
     if messages is not None and output is not None:
         raise misused("--messages", "it writes no table: leave out -o")
+    if by_day and format != "parquet":
+        raise misused("--by-day", "only Parquet is parted by day: --format parquet -o FOLDER")
+    if jobs < 1:
+        raise misused("--jobs", "there has to be one process at least")
     log = key_log(keys)
+    if messages is None and (jobs > 1 or by_day or is_large(files)):
+        _by_windows(files, table, format, output, by_day, {"jobs": jobs, "keys": log, "secrets": secrets})
+        return
     captures = []
     with progress(files) as begin:
         for file in files:
@@ -84,6 +101,26 @@ def dissect(
         print(f"Written to {messages}: {written} message{'s' * (written != 1)}.")
         return
     write_table(Captures(captures).rows(table), format, output)
+
+
+def _by_windows(
+    files: list[Path], table: str, format: str, output: Path | None, by_day: bool, how: dict[str, Any]
+) -> None:
+    """The same for large files: nothing is held as a whole but what a table for the terminal needs."""
+    from labkit.tables.passes import Pass
+    from labkit.views.terminal import reading, write_parts
+
+    with ExitStack() as stack:
+        passes: list[Pass] = []
+        with reading(files) as watch:
+            for file in files:
+                source = sys.stdin.buffer if file == STDIN else file
+                name = "standard input" if file == STDIN else None
+                passes.append(stack.enter_context(Pass(source, [table], name=name, watch=watch, **how)))
+        for each in passes:
+            for note in each.notes:
+                complain(note)
+        write_parts(chain.from_iterable(each.rows(table) for each in passes), table, format, output, by_day)
 
 
 def _tell_live(secrets: bool) -> None:

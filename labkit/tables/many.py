@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from labkit.errors import LabError
-from labkit.tables.passes import Pass
 from labkit.tables.table import Table
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ def read_captures(
 def _frame(path: str, share: Share, table: str, jobs: int = 1) -> pd.DataFrame:
     """The rows of a share of a file's connections."""
     import pyarrow as pa
+
+    from labkit.tables.passes import Pass
 
     with _opened(path) as source, Pass(source, [table], name=path, share=share, jobs=jobs) as tables:
         return _plain(Table.from_arrow(table, pa.concat_tables(tables.rows(table))))

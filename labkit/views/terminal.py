@@ -10,7 +10,7 @@ import io
 import ipaddress
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -27,6 +27,9 @@ from labkit.views.meddled import SIGN, Meddled, meddled
 from labkit.views.words import plural
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from labkit.capture.windows import Reading
     from labkit.dissect.exchange import Exchange
     from labkit.tables import Capture, Table
     from labkit.world.journey import Journey, Step
@@ -37,6 +40,7 @@ PIPE_WIDTH = 120  # characters, where no terminal says how wide it is
 ROOM_FOR_MEANING = 100
 INDENT = 3
 QUICK = 4 << 20  # octets of captures that are read before a bar would be seen
+LARGE = 64 << 20  # octets of captures that are read in windows
 LONGEST_ESCAPE = 10  # characters: \U0001f600
 MARKS = 5  # lines of what faults did, below a conversation
 TIME = 12
@@ -91,6 +95,82 @@ def write_table(table: Table, format: str, output: Path | None) -> None:
         else:
             with part.open("w", encoding="utf-8", newline="\n") as file:
                 write(file)
+
+
+def write_parts(
+    parts: Iterable[pa.Table], table: str, format: str, output: Path | None, by_day: bool
+) -> None:
+    """The same for a table that comes in parts; by day as a new folder."""
+    from labkit.tables import Table as Rows
+    from labkit.tables.writing import write_days, write_parquet, write_text
+
+    if format == "table":
+        import pyarrow as pa
+
+        write_table(Rows.from_arrow(table, pa.concat_tables(parts)), format, output)
+    elif output is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+        write_text(parts, table, format, sys.stdout)
+    elif by_day:
+        write_days(parts, table, output)
+    else:
+        with whole_file(output) as part:
+            if format == "parquet":
+                with part.open("wb") as octets:
+                    write_parquet(parts, table, octets)
+            else:
+                with part.open("w", encoding="utf-8", newline="\n") as file:
+                    write_text(parts, table, format, file)
+
+
+def is_large(files: Sequence[Path]) -> bool:
+    """Whether captures are better read in windows: large ones, and none of labkit's own."""
+    from labkit.capture.archive import is_archive
+
+    return _octets(files) >= LARGE and not any(is_archive(file) for file in files)
+
+
+def _octets(files: Sequence[Path]) -> int:
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+@contextmanager
+def reading(files: Sequence[Path]) -> Iterator[Callable[[Reading], None]]:
+    """A bar on stderr while files are read in windows, if somebody watches: octets, packets, time left.
+
+    Gives the call to be told how far the reading is.
+    """
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    watcher = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TextColumn("{task.fields[packets]:,} packets"),
+        TimeRemainingColumn(),
+    )
+    total = _octets(files) or None  # a pipe does not tell
+    done: dict[str, tuple[int, int]] = {}
+    quick = (total or LARGE) < QUICK or not watcher.is_terminal
+    with Progress(*columns, console=watcher, transient=True, disable=quick) as shown:
+        bar = shown.add_task("reading", total=total, packets=0)
+
+        def watch(reading: Reading) -> None:
+            done[reading.name] = reading.position, reading.packets
+            octets, packets = (sum(column) for column in zip(*done.values(), strict=True))
+            shown.update(bar, description=f"reading {reading.name}", completed=octets, packets=packets)
+
+        yield watch
 
 
 @contextmanager
