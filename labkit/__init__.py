@@ -14,13 +14,13 @@ A room imports only rooms above it in this list:
     capture     what was seen: tapes, pcap
     dissect     what it meant: records -> exchanges
     tables      Capture: the DataFrames
+    datasets    the captured sessions that come with labkit
     servers     SMTP (on aiosmtpd), POP3, IMAP
     clients     the same three as dialogues, the standard library's clients, a console
     world       the four devices, the relay, the journey, real ports
     views       tables -> text, SVG, HTML; widgets
     course      exercises, hints, progress, glossary
 
-Beside them, datasets.py loads the captured sessions that come with labkit.
 A protocol is found by its name in every room: `labkit/*/pop3.py` is the whole of POP3.
 What a notebook needs stands here too, and is imported when it is first used.
 """

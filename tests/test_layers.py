@@ -23,10 +23,11 @@ ROOMS = [
     "capture",
     "dissect",
     "tables",
+    "datasets",
 ]
 ROOMS += ["servers", "clients", "world", "views", "course"]
 # These open every room, lazily.
-EXEMPT = {"__init__", "cli", "datasets", "pytest_plugin"}
+EXEMPT = {"__init__", "cli", "pytest_plugin"}
 FREE_OF_TIME = ROOMS[: ROOMS.index("net")]
 ALLOWED = {
     "asyncio": {"net", "servers/smtp", "world", "views/panels"},
