@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nbconvert import HTMLExporter
 from support.browsing import WIDGETS, use
 
 FACTS = """place => [...place.querySelectorAll('svg text, .lk-rows tr, .lk-wire tr, .lk-card p')]
@@ -26,13 +27,6 @@ WORDS = {
 }
 
 
-def convert(notebook: Path, form: str, *options: str, **environment: str) -> None:
-    """What `jupyter nbconvert --to FORM` does."""
-    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", form, notebook.name, *options]
-    env = {**os.environ, **environment}
-    subprocess.run(command, cwd=notebook.parent, env=env, check=True, capture_output=True)
-
-
 @pytest.mark.parametrize("name", WIDGETS)
 def test_html_shows_the_facts_of_the_live_widget(
     name: str, open_notebook: Callable[..., Any], page: Any
@@ -42,8 +36,9 @@ def test_html_shows_the_facts_of_the_live_widget(
     notebook.page.locator(".lk-still", has_text=WORDS[name][-1]).wait_for(state="attached")
     live = notebook.panel.evaluate(FACTS)
     notebook.saved()
-    convert(notebook.path, "html")
     still = notebook.path.with_suffix(".html")
+    written, _ = HTMLExporter().from_filename(str(notebook.path))
+    still.write_text(written, encoding="utf-8")
     page.goto(still.as_uri())
     shown = page.locator("body").evaluate(FACTS)
     assert len(live) > 1
@@ -60,10 +55,14 @@ def test_pdf_has_the_facts_too(open_notebook: Callable[..., Any], chromium_for_n
     use(notebook, "console")
     notebook.page.locator(".lk-still", has_text="MAIL FROM").wait_for(state="attached")
     notebook.saved()
-    convert(
-        notebook.path, "webpdf", "--WebPDFExporter.disable_sandbox=True",
-        PLAYWRIGHT_BROWSERS_PATH=str(chromium_for_nbconvert),
-    )  # fmt: skip
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "webpdf", notebook.path.name]
+    subprocess.run(
+        [*command, "--WebPDFExporter.disable_sandbox=True"],
+        cwd=notebook.path.parent,
+        env={**os.environ, "PLAYWRIGHT_BROWSERS_PATH": str(chromium_for_nbconvert)},
+        check=True,
+        capture_output=True,
+    )
     printed = notebook.path.with_suffix(".pdf")
     told = subprocess.run(["pdftotext", "-layout", printed, "-"], check=True, capture_output=True, text=True)
     words = re.sub(r"\s+", " ", told.stdout)
