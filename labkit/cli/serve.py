@@ -59,8 +59,9 @@ def serve(
         Path | None,
         option(
             form="FILE",
-            help="Keep everything, as .pcap, .jsonl or .parquet. The file holds what was sent, passwords "
-            "included, unless --no-secrets; .jsonl and .parquet hold also what was sent inside TLS.",
+            help="Keep everything, as .pcap, .pcapng, .jsonl or .parquet. The file holds what was sent, "
+            "passwords included, unless --no-secrets; .jsonl and .parquet hold also what was sent inside "
+            "TLS, .pcapng the keys to it.",
             rich_help_panel=KEEPING,
         ),
     ] = None,
@@ -99,7 +100,7 @@ def serve(
     from labkit.world import serve as serving
 
     if capture is not None and not serving.is_capture_name(capture):
-        raise misused("--capture", f"{capture} ends neither in .pcap nor in .jsonl or .parquet")
+        raise misused("--capture", f"{capture} ends neither in .pcap nor in .pcapng, .jsonl or .parquet")
     if no_secrets and capture is None:
         raise misused("--no-secrets", "there is no --capture to leave them out of")
     ports = dict(

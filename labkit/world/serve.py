@@ -45,6 +45,7 @@ USERS = ("alice", "bob")
 """Who lives in the first domain when nobody is named."""
 SERVICES = {"smtps": "submissions"}  # by the names of their options, where these differ
 OPTIONS = {service: option for option, service in SERVICES.items()}
+NG = (".pcapng", ".pcapng.gz")  # captures that can hold the keys of their TLS
 LONGEST_WAIT = 0.5  # seconds, for systems on which a wait without end cannot be interrupted
 
 
@@ -130,6 +131,7 @@ def serve(options: Options) -> Iterator[Serving]:
         users, domains = who_lives_here(options, _kept_users(store))
         world = stack.enter_context(World(network=network, domains=(), store=lambda host, now: store))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="labkit-"))
+        keys = _key_log(world, options, Path(folder))
         server = world.domain(domains[0], services=())
         stack.enter_context(switched_on(world, options.faults))
         for domain in domains[1:]:
@@ -157,7 +159,20 @@ def serve(options: Options) -> Iterator[Serving]:
             world.close()
             if options.capture is not None:
                 found = world.capture if options.secrets else world.capture.without_secrets()
-                found.save(options.capture)
+                if keys is None:
+                    found.save(options.capture)
+                else:
+                    found.to_pcap(options.capture, keys=keys)
+
+
+def _key_log(world: World, options: Options, folder: Path) -> Path | None:
+    """Where the servers log their keys, if the capture is a file that can hold them, and may."""
+    if options.capture is None or not options.secrets or not options.capture.name.endswith(NG):
+        return None
+    keys = folder / "keys.log"
+    keys.touch(mode=0o600)
+    world.authority.keylog = str(keys)
+    return keys
 
 
 @contextmanager
@@ -182,7 +197,7 @@ def _remove(path: Path) -> None:
 
 def is_capture_name(path: Path) -> bool:
     """Whether a capture can be written under this name."""
-    return path.name.endswith((".pcap", ".pcap.gz", ".jsonl", ".parquet"))
+    return path.name.endswith((".pcap", ".pcap.gz", *NG, ".jsonl", ".parquet"))
 
 
 def check_writable(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import imaplib
 import mailbox
 import os
 import poplib
@@ -320,3 +321,19 @@ def test_without_secrets_what_was_said_inside_tls_is_masked_too(tmp_path: Path) 
     assert traces_of_the_password((tmp_path / "x.jsonl").read_bytes()) == []
     rows = read_capture(tmp_path / "x.jsonl").rows()
     assert rows["verb"] == ["TLS", None, "USER", "PASS", "QUIT"]
+
+
+def test_a_pcapng_holds_the_keys_of_tls(tmp_path: Path) -> None:
+    file = tmp_path / "session.pcapng"
+    with serve(Options(users=BOB, ports=ANY, capture=file)) as served:
+        where = served.endpoints["imaps"]
+        trust = ssl.create_default_context(cafile=str(served.ca_file))
+        with imaplib.IMAP4_SSL(where["host"], where["port"], ssl_context=trust, timeout=30) as imap:
+            imap.login(*next(iter(BOB.items())))
+    rows = read_capture(file).rows()
+    assert [row.verb for row in rows if row.encrypted] == [None, "CAPABILITY", "LOGIN", "LOGOUT"]
+    with serve(Options(users=BOB, ports=ANY, capture=file, secrets=False)) as served:
+        where = served.endpoints["imaps"]
+        trust = ssl.create_default_context(cafile=str(served.ca_file))
+        imaplib.IMAP4_SSL(where["host"], where["port"], ssl_context=trust, timeout=30).logout()
+    assert not any(row.encrypted for row in read_capture(file).rows()), "keys are secrets"
