@@ -156,8 +156,8 @@ def _reuse(segments: Segments, stream: NDArray[np.int64], turned: NDArray[np.boo
     start[stream[::-1]] = np.arange(len(stream))[::-1]
     model = start[stream[opening]]
     odd = (segments.seq[opening] != segments.seq[model]) | (turned[opening] != turned[model])
-    suspects = np.unique(stream[opening[odd]])
-    if not suspects.size:
+    suspects = sorted(set(stream[opening[odd]].tolist()))
+    if not suspects:
         return again
     which = np.flatnonzero(np.isin(stream, suspects))
     seen: dict[int, tuple[int, list[int | None]]] = {}

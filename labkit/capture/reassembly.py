@@ -155,7 +155,7 @@ def _places(segments: Segments, group: Ints, groups: int) -> _Places:
     unrolled = np.cumsum(step)
     unrolled -= unrolled[np.maximum.accumulate(np.where(first, np.arange(len(of)), 0))]
     stray = np.zeros(len(segments), np.bool_)
-    for wild in np.unique(of[np.abs(step) > WINDOW]).tolist():
+    for wild in sorted(set(of[np.abs(step) > WINDOW].tolist())):
         its = slice(*np.searchsorted(of, [wild, wild + 1]))
         unrolled[its], stray[counted[its]] = _unroll(seq[its].tolist())
 
@@ -199,7 +199,7 @@ def _sort_disordered(work: _Work) -> None:
     back = np.flatnonzero((work.begin[1:] < work.begin[:-1]) & (work.group[1:] == work.group[:-1])) + 1
     if not back.size:
         return
-    rows = np.flatnonzero(np.isin(work.group, np.unique(work.group[back])))
+    rows = np.flatnonzero(np.isin(work.group, sorted(set(work.group[back].tolist()))))
     order = np.arange(len(work))
     order[rows] = rows[np.lexsort((work.arrival[rows], work.begin[rows], work.group[rows]))]
     work.take(order)
@@ -245,9 +245,9 @@ def _first_copies(work: _Work) -> None:
     end = work.begin + work.length
     farthest = np.maximum.accumulate(np.where(end > reach, np.arange(len(work)), 0))
     later = work.arrival[farthest[overlapping - 1]] > work.arrival[overlapping]
-    odd = np.unique(work.group[overlapping[later]])
-    slow = np.isin(work.group, odd) if odd.size else np.zeros(len(work), np.bool_)
-    redone = [_one_by_one(work, np.flatnonzero(work.group == group)) for group in odd.tolist()]
+    odd = sorted(set(work.group[overlapping[later]].tolist()))
+    slow = np.isin(work.group, odd) if odd else np.zeros(len(work), np.bool_)
+    redone = [_one_by_one(work, np.flatnonzero(work.group == group)) for group in odd]
     work.begin += covered
     work.at += covered
     work.length -= covered
@@ -331,6 +331,6 @@ def _let_times_ascend(work: _Work) -> None:
     import numpy as np
 
     back = (work.group[1:] == work.group[:-1]) & (work.time[1:] < work.time[:-1])
-    for group in np.unique(work.group[1:][back]).tolist():
+    for group in sorted(set(work.group[1:][back].tolist())):
         first, last = np.searchsorted(work.group, [group, group + 1])
         work.time[first:last] = np.maximum.accumulate(work.time[first:last])

@@ -179,13 +179,15 @@ def progress(files: Sequence[Path]) -> Iterator[Callable[[str], None]]:
 
     Gives the call that names what begins: two for each file.
     """
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
     sizes = [file.stat().st_size if file.is_file() else 0 for file in files]
     watcher = Console(stderr=True)
+    if sum(sizes) < QUICK or not watcher.is_terminal:
+        yield lambda what: None
+        return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    quick = sum(sizes) < QUICK or not watcher.is_terminal
-    with Progress(*columns, console=watcher, transient=True, disable=quick) as shown:
+    with Progress(*columns, console=watcher, transient=True) as shown:
         bar = shown.add_task("", total=2 * sum(sizes))
         done = iter([0, *(size for size in sizes for _ in range(2))])
         yield lambda what: shown.update(bar, description=what, advance=next(done))
