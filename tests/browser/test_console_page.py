@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 import pytest
-from support.browsing import CONSOLE, WORLD
+from support.browsing import CONSOLE, WORLD, Lab
 
 STOPWATCH = """() => {
     window.took = [];
@@ -148,6 +148,18 @@ def test_what_is_typed_is_saved_with_the_notebook(typist: Typist) -> None:
     assert typist.line.input_value() == "NOOP"
     page.keyboard.press("Enter")
     typist.exchanged(3)
+
+
+def test_a_notebook_that_is_opened_again_shows_what_was_done(typist: Typist, lab: Lab) -> None:
+    typist.enter("EHLO me")
+    typist.exchanged(2)
+    still = typist.page.locator(".lk-still")
+    still.filter(has_text="EHLO me").wait_for(state="attached")
+    typist.notebook.saved()
+    lab.tidy()
+    lab.open(typist.notebook.path)
+    still.locator(".lk-rows td", has_text="EHLO me").wait_for()
+    assert typist.page.locator(".lk-panel").count() == 0
 
 
 def test_data_literal_and_explanation(typist: Typist) -> None:
