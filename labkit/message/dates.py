@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime, parsedate_tz
 
 
@@ -25,4 +25,13 @@ def parse_date(text: str) -> datetime | None:
         second = 59 if second == 60 else second  # a leap second
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC) - timedelta(seconds=found[9] or 0)
     except (ValueError, OverflowError, IndexError, TypeError):  # parsedate_tz is not proof against all text
+        return None
+
+
+def written_day(text: str) -> date | None:
+    """The day that a Date field names, in its own zone; None if it cannot be read."""
+    try:
+        found = parsedate_tz(text)
+        return date(*found[:3]) if found else None
+    except (ValueError, IndexError, TypeError, OverflowError):  # as above
         return None

@@ -41,18 +41,24 @@ class Violation(NamedTuple):
 def lint(data: bytes, *, most: int = MOST) -> list[Violation]:
     """Everything that the message breaks, in the order of its octets."""
     root = parse(data)
-    found: list[Violation] = []
+    found = list(_at_most(most, _lines(root)))
     for part in root.walk():
-        counts: Counter[str] = Counter()
-        for violation in _of_part(part, root):
-            counts[violation.name] += 1
-            if counts[violation.name] <= most:
-                found.append(violation)
+        found += _at_most(most, _of_part(part, root))
     return sorted(found)
 
 
+def _at_most(most: int, violations: Iterator[Violation]) -> Iterator[Violation]:
+    counts: Counter[str] = Counter()
+    for violation in violations:
+        counts[violation.name] += 1
+        if counts[violation.name] <= most:
+            yield violation
+
+
 def _of_part(part: Part, root: Part) -> Iterator[Violation]:
-    yield from _lines(part)
+    nul = part.data.find(b"\0", part.offset, part.header_end)
+    if nul >= 0:
+        yield Violation(nul, "", "nul", "RFC 5322 4.1", "A NUL in the header.", "error")
     for field in part.fields:
         yield from _field(part, field)
     yield from _counts(part)
@@ -76,13 +82,26 @@ _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 LINE_SHOULD, LINE_MUST = 78, 998
 
 
-def _lines(part: Part) -> Iterator[Violation]:
-    """The octets that are this part's own: its header, and its body where no part stands in it."""
-    data, end = part.data, part.header_end if part.children else part.end
-    if not part.children and part.encoding == "binary":
-        end = part.header_end
-    yield from _line_ends(part, end)
-    for found in _LONG.finditer(data, part.offset, end):
+def _lines(root: Part) -> Iterator[Violation]:
+    """Line ends and lengths, wherever no binary body stands."""
+    data = root.data
+    if b"\r" not in data and b"\n" in data:
+        sentence = "Every line ends in LF alone, as files on Unix do; on the wire it must be CRLF."
+        yield Violation(data.index(b"\n"), "", "lf-for-crlf", "RFC 5322 2.3", sentence, "warning")
+    behind = 0
+    for part in root.walk():
+        if part.encoding == "binary" and not part.children:
+            yield from _lines_between(data, behind, part.header_end)
+            behind = part.end
+    yield from _lines_between(data, behind, len(data))
+
+
+def _lines_between(data: bytes, start: int, end: int) -> Iterator[Violation]:
+    for found in _BARE.finditer(data, start, end) if b"\r" in data else ():
+        bare = "LF" if found[0] == b"\n" else "CR"
+        sentence = f"A bare {bare}; CR and LF stand together, as the end of a line, or not at all."
+        yield Violation(found.start(), "", f"bare-{bare.lower()}", "RFC 5322 2.3", sentence, "error")
+    for found in _LONG.finditer(data, start, end):
         length = len(found[0]) - found[0].endswith(b"\r")
         if length > LINE_MUST:
             sentence = f"A line of {length} octets; more than {LINE_MUST} must not be."
@@ -90,25 +109,6 @@ def _lines(part: Part) -> Iterator[Violation]:
         elif length > LINE_SHOULD:
             sentence = f"A line of {length} octets; more than {LINE_SHOULD} should not be."
             yield Violation(found.start(), "", "long-line", "RFC 5322 2.1.1", sentence, "warning")
-    nul = data.find(b"\0", part.offset, part.header_end)
-    if nul >= 0:
-        yield Violation(nul, "", "nul", "RFC 5322 4.1", "A NUL in the header.", "error")
-
-
-def _line_ends(part: Part, end: int) -> Iterator[Violation]:
-    data, start = part.data, part.offset
-    if b"\r" not in data[start:end]:
-        first = data.find(b"\n", start, end)
-        if first >= 0:
-            sentence = "Every line ends in LF alone, as files on Unix do; on the wire it must be CRLF."
-            yield Violation(first, "", "lf-for-crlf", "RFC 5322 2.3", sentence, "warning")
-        return
-    for found in _BARE.finditer(data, start, end):
-        bare = "LF" if found[0] == b"\n" else "CR"
-        if bare == "CR" and found.end() == end < len(data) and data[end] == 10:
-            continue  # the part ends between CR and LF of its delimiter
-        sentence = f"A bare {bare}; CR and LF stand together, as the end of a line, or not at all."
-        yield Violation(found.start(), "", f"bare-{bare.lower()}", "RFC 5322 2.3", sentence, "error")
 
 
 # -- one field

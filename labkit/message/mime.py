@@ -78,7 +78,7 @@ class _Tree:
             if level is None:
                 continue
             # the line's end before a delimiter belongs to it (RFC 2046 5.1.1)
-            self._close_parts(level + 1, before - 1 if data[before - 1] == 13 and before else before)
+            self._close_parts(level + 1, before - 1 if before and data[before - 1] == 13 else before)
             if closes:
                 self._forget(self.open[level])
             else:

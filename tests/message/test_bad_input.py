@@ -151,7 +151,7 @@ LARGE = {
 @pytest.mark.parametrize("kind", LARGE)
 def test_four_times_the_octets_cost_four_times_the_work(kind: str) -> None:
     """Processor time, the best of three, with room for a busy machine; something quadratic costs 16 times."""
-    small, large = (LARGE[kind](size) for size in (MEGA // 32, MEGA // 8))
+    small, large = (LARGE[kind](size) for size in (MEGA // 64, MEGA // 16))
     best = [min(_seconds(data) for _ in range(3)) for data in (small, large)]
     assert best[1] < 9 * best[0] + 0.02
 

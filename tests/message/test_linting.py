@@ -196,6 +196,15 @@ def test_what_breaks_a_rule(name: str, rule: str, text: str) -> None:
         assert each.severity in ("error", "warning")
 
 
+def test_lines_between_parts_count_and_those_of_binary_do_not() -> None:
+    text = MIME + "Content-Type: multipart/mixed; boundary=b\r\n\r\npre¦\nface\r\n--b\r\n"
+    text += "Content-Type: application/x\r\nContent-Transfer-Encoding: binary\r\n\r\n\n" + "a" * 2000
+    before, _, after = (text + "\r\n--b--\r\nepilogue\r\n").partition("¦")
+    assert [(each.offset, each.name) for each in lint((before + after).encode())] == [
+        (len(before), "bare-lf")
+    ]
+
+
 def test_octets_that_are_not_utf_8() -> None:
     (found,) = (each for each in lint(WHOLE.encode() + b"Subject: \xff\r\n\r\n") if each.field == "Subject")
     assert found == Violation(

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
-from email.utils import parsedate_tz
 from functools import cached_property
 from typing import TypeAlias
 
 from labkit.grammar.imap_data import SequenceSet
 from labkit.grammar.imap_search import And, Key, Not, Or, Search, SearchKey
+from labkit.message.dates import written_day
 from labkit.message.fields import decode_words
 from labkit.message.mime import Part, parse
 from labkit.servers.imap.answers import Refused
@@ -60,11 +60,7 @@ class Candidate:
     @cached_property
     def sent(self) -> date | None:
         """The day that the Date field names, in its own zone."""
-        try:
-            found = parsedate_tz((self.root.get("Date") or b"").decode("ascii", "replace"))
-            return date(*found[:3]) if found else None
-        except (ValueError, IndexError, TypeError, OverflowError):  # parsedate_tz is not proof against all
-            return None
+        return written_day((self.root.get("Date") or b"").decode("ascii", "replace"))
 
 
 def _header(part: Part) -> str:
