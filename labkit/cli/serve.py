@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli.options import KEEPING, LISTENING, WHO, Faults, misused, option, pair, port
+from labkit.cli.options import KEEPING, LISTENING, WHO, Faults, complain, misused, option, pair, port
 
 
 def serve(
@@ -124,6 +124,8 @@ def serve(
     terminal = console()
     with serving.told_to_stop() as told, serving.serve(options) as served:
         tell_where(terminal, served)
+        for sentence in served.left_out:
+            complain(f"{sentence}; nothing of it is served")
         for row in served.exchanges(told):
             tell_exchange(terminal, row, served.world)
     if capture is not None:

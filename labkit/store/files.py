@@ -18,6 +18,10 @@ _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _LINE_END = re.compile(rb"\r?\n")
 
 
+class Damaged(LabError):
+    """A file of mail that has something in it which cannot be mail: where, and what."""
+
+
 def read_messages(path: Path) -> Iterator[bytes]:
     """The messages in a file or folder, in the order they lie there.
 
@@ -44,7 +48,7 @@ def _messages(path: Path) -> Iterator[bytes]:
         raise LabError(f"{path} is empty: there is no message in it")
     if not data.startswith(b"From "):
         if path.suffix == ".mbox":
-            raise LabError(f"{path} is damaged: expected 'From ' at octet 0 (RFC 4155)")
+            raise Damaged(f"{path} is damaged: expected 'From ' at octet 0 (RFC 4155)")
         yield canonical(data)
         return
     _sound(data, str(path))
@@ -59,7 +63,7 @@ def _sound(data: bytes, name: str) -> bytes:
     """Blocks of NULs are what a crash leaves of a mailbox, and no message has any (RFC 5322 4)."""
     nul = data.find(b"\0")
     if nul >= 0:
-        raise LabError(f"{name} is damaged: a NUL at octet {nul}")
+        raise Damaged(f"{name} is damaged: a NUL at octet {nul}")
     return data
 
 

@@ -27,7 +27,7 @@ from labkit.message.address import parse_mailbox
 from labkit.net.loopback import LoopbackNetwork
 from labkit.net.tcp import LOCALHOST
 from labkit.store.accounts import Store
-from labkit.store.files import read_messages
+from labkit.store.files import Damaged, read_messages
 from labkit.store.sqlite import open_store
 from labkit.tables import follow
 from labkit.world.faults import switched_on
@@ -76,12 +76,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Serving:
-    """Servers that listen on real ports."""
+    """Servers that listen on real ports; `left_out` tells of files of mail that are damaged."""
 
     world: World
     server: MailServer
     passwords: Mapping[str, str]
     ca_file: Path
+    left_out: Sequence[str] = ()
 
     @property
     def endpoints(self) -> dict[str, dict[str, Any]]:
@@ -138,8 +139,10 @@ def serve(options: Options) -> Iterator[Serving]:
             world.domain(domain, server=server.name)
         for address, password in users.items():
             store.keep_user(address, password)
+        left_out: list[str] = []
         for address in dict.fromkeys(address.lower() for address, _ in options.mail):
-            _file_mail(store, address, [path for each, path in options.mail if each.lower() == address])
+            paths = [path for each, path in options.mail if each.lower() == address]
+            left_out += _file_mail(store, address, paths)
         everywhere = network.address == "0.0.0.0"
         server.also_named = [socket.gethostname()] if everywhere else [options.host, network.address]
         for option, port in options.ports.items():
@@ -151,7 +154,7 @@ def serve(options: Options) -> Iterator[Serving]:
                 raise LabError(f"{error}; give another with --{option}") from error
         ca_file = Path(folder) / "ca.pem"
         ca_file.write_bytes(world.authority.pem)
-        serving = Serving(world, server, users, ca_file)
+        serving = Serving(world, server, users, ca_file, left_out)
         try:
             with _announced(serving, options.ready):
                 yield serving
@@ -259,11 +262,20 @@ def _domain(text: str) -> str:
         raise LabError(f"{text!r} is no domain") from error
 
 
-def _file_mail(store: Store, address: str, paths: Sequence[Path]) -> None:
+def _file_mail(store: Store, address: str, paths: Sequence[Path]) -> list[str]:
+    """File what is in these files; a damaged one keeps nobody from the others, and is told of."""
     account = store.account(address)
     if account is None:
         raise LabError(f"mail for {address}: there is no such user here")
-    account.import_(message for path in paths for message in read_messages(path))
+    messages: list[bytes] = []
+    left_out: list[str] = []
+    for path in paths:
+        try:
+            messages += list(read_messages(path))
+        except Damaged as error:
+            left_out.append(str(error))
+    account.import_(messages)
+    return left_out
 
 
 @contextmanager

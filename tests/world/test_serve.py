@@ -43,6 +43,16 @@ def port(served: Serving, service: str) -> int:
     return number
 
 
+def test_a_damaged_file_of_mail_keeps_nobody_from_the_others(tmp_path: Path) -> None:
+    (tmp_path / "whole.eml").write_bytes(LETTER)
+    (tmp_path / "crash.mbox").write_bytes(b"From a Mon Jan  5 09:00:00 2026\nA: b\n\n" + b"\0" * 512)
+    files = [("bob@example.org", tmp_path / name) for name in ("crash.mbox", "whole.eml")]
+    with serve(Options(users=BOB, ports=ANY, mail=files)) as served:
+        assert len(served.server.read("bob@example.org")) == 1
+        (sentence,) = served.left_out
+    assert sentence.endswith("crash.mbox is damaged: a NUL at octet 38")
+
+
 # Who lives here
 
 
