@@ -10,9 +10,10 @@ import pytest
 from support.sealed import Spoken, contexts, flow_of, keys_of, records, sealed, without
 
 from labkit.capture.keys import KeyLog
-from labkit.capture.stream import Stream
+from labkit.capture.stream import Gap, Stream
 from labkit.capture.tape import Flow
 from labkit.capture.tls.decrypt import Unsealing
+from labkit.capture.tls.records import TRIES
 from labkit.capture.tls.schedule import Opener13
 from labkit.net.tap import Side
 
@@ -278,3 +279,27 @@ def test_any_damage(log: Path, version: str, ciphers: str) -> None:
         for side in sides:
             for line in flow.side(side).data.splitlines(True)[:-1]:
                 assert line in (GREETING, *LINES)
+
+
+@pytest.mark.parametrize(
+    ("junk", "each"),
+    [(b"\x17\x03\x03\x00\x20", 400_000), (b"\x17\x03\x03\x40\x00" + bytes(16384), 100), (b"\x17\x03\x03", 9)],
+)
+def test_hostile_records_are_tried_a_bounded_number_of_times(
+    log: Path, monkeypatch: pytest.MonkeyPatch, junk: bytes, each: int
+) -> None:
+    """Octets that look like records, holes of 4 GiB: what is tried does not grow with them."""
+    tried = []
+    opens = Opener13.open
+    monkeypatch.setattr(Opener13, "open", lambda *said: tried.append(1) or opens(*said))
+    found = spoken(log)
+    flow = found.flow()
+    tls = flow.server.tls
+    assert tls is not None
+    for order in range(1000, 1000 + 30):
+        tls.gaps.append(Gap(len(tls), 1 << 32))
+        tls.append(junk * (each // 30 + 1), order * 1000, order)
+    opened(flow, log)
+    assert flow.server.data == found.said["server"]
+    assert [gap.offset for gap in flow.server.gaps] == [len(flow.server)]
+    assert len(tried) < 2 * TRIES + 200

@@ -131,7 +131,9 @@ class Unsealing:
         side.sealed = True
         found = side.keys.open(octets, side.records.lost)
         if found is None:
-            if side.records.searching:
+            if side.keys.exhausted:
+                side.records.give_up()
+            elif side.records.searching:
                 side.records.reject()
             else:
                 side.failed(record)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from labkit.capture.stream import Stream
@@ -76,6 +77,13 @@ class Records:
         """The record may be one, but does not open."""
         self._lose(record.end)
 
+    def give_up(self) -> None:
+        """Nothing of what is there can be read."""
+        gaps = self.stream.gaps
+        self._lose(len(self.stream.data))
+        self.lost += sum(gap.length for gap in gaps[self._passed :])
+        self._passed = len(gaps)
+
     def reject(self) -> None:
         """No record begins here."""
         self._lose(self.at + 1)
@@ -105,6 +113,11 @@ class Sealed:
     def next_epoch(self) -> None:
         self.epoch, self.number = self.epoch + 1, 0
 
+    @property
+    def exhausted(self) -> bool:
+        """So much was tried in vain that nothing more is."""
+        return self._tries <= 0
+
     def open(self, record: bytes, lost: int) -> tuple[Opened, int] | None:
         """The content of the next record, and how many octets of content are missing before it.
 
@@ -125,9 +138,10 @@ class Sealed:
 
     def _numbers(self, first: int, lost: int) -> Iterator[int]:
         yield first
+        self._tries -= 1
         fewest = lost // (LARGEST + HEADER)
         most = max(lost // SMALLEST_SEALED, 1) + 1
-        for number in (*range(max(fewest, 1), most + 1), *range(1, fewest)):
+        for number in chain(range(max(fewest, 1), most + 1), range(1, fewest)):
             if self._tries <= 0:
                 return
             self._tries -= 1
