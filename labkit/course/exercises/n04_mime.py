@@ -246,7 +246,7 @@ def the_octets_that_were_meant(answer: Any) -> str | None:
     title="Two readings of one letter",
     question="""
         Write a letter by hand that says the same twice, as plain text and as HTML, so that every reader shows
-        the best that it can. `complaints` finds no error in it.
+        the best that it can. `complaints` of `labkit.views.message` finds no error in it.
     """,
     expects="the text of a letter",
     hints=(
