@@ -56,6 +56,7 @@ class Parser(ABC):
         self.name, self.notes = name, notes
         self.place = 0
         self.number = 0
+        self.names: dict[str, str] = {}  # of hosts, by their addresses, as far as the file has them
         self.secrets: list[bytes] = []  # lines of TLS key logs that the file holds
         self.stopped = False  # at something that cannot be true: nothing behind it is read
 

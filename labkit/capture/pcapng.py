@@ -1,8 +1,8 @@
 """The packets of a pcapng file (draft-ietf-opsawg-pcapng).
 
 Sections of either byte order, interfaces each with their own link type and clock
-(if_tsresol, if_tsoffset), enhanced, simple and obsolete packet blocks, secrets of TLS.  Every
-other block is skipped by its length, known or not.
+(if_tsresol, if_tsoffset), enhanced, simple and obsolete packet blocks, names of
+hosts, secrets of TLS.  Every other block is skipped by its length, known or not.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x0a\x0d\x0d\x0a"  # the type of a section header block, the same in both byte orders
 BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
-INTERFACE, OLD_PACKET, SIMPLE_PACKET, PACKET, SECRETS = 1, 2, 3, 6, 10  # types of blocks
+INTERFACE, OLD_PACKET, SIMPLE_PACKET, NAMES, PACKET, SECRETS = 1, 2, 3, 4, 6, 10  # types of blocks
 TLS_KEY_LOG = 0x544C534B  # the kind of secrets that are lines of a key log
 END_OF_OPTIONS, RESOLUTION, OFFSET = 0, 9, 14  # options of an interface
+END_OF_RECORDS = 0  # of names
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Blocks(Parser):
                     self.number += 1
                     self._time = interfaces[which].microseconds(high << 32 | low)
                     yield body + 20, min(length, room - 20), self._time, interfaces[which].link
+            elif kind == NAMES:
+                self.names.update(_names(raw, body, body + room, order))
             elif kind == SECRETS and room >= 8:
                 of, length = struct.unpack_from(order + "II", raw, body)
                 if of == TLS_KEY_LOG:
@@ -115,3 +119,16 @@ def _interface(raw: Octets, at: int, end: int, order: str) -> Interface:
             (offset,) = struct.unpack(order + "q", value)
         at += 4 + (length + 3) // 4 * 4
     return Interface(link, snapshot, per_second, offset)
+
+
+def _names(raw: Octets, at: int, end: int, order: str) -> Iterator[tuple[str, str]]:
+    """Addresses and the names of their hosts, the first where there are several."""
+    while at + 4 <= end:
+        kind, length = struct.unpack_from(order + "HH", raw, at)
+        value = bytes(raw[at + 4 : min(at + 4 + length, end)])
+        size = {1: 4, 2: 16}.get(kind)
+        if kind == END_OF_RECORDS:
+            return
+        if size and (name := value[size:].partition(b"\0")[0]):
+            yield str(ip_address(value[:size])), name.decode("utf-8", "backslashreplace")
+        at += 4 + (length + 3) // 4 * 4

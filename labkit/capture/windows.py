@@ -86,6 +86,9 @@ class Reading:
                 rest = b"" if ended else bytes(raw[at + self._parser.place - before :])
                 flows, carried = assembly.take(tcp, udp, buffer, self.packets, ended)
                 self._open_tls(flows)
+                for seen in (flow.connection for flow in flows if self._parser.names):
+                    names = self._parser.names
+                    seen.client_name, seen.server_name = names.get(seen.client), names.get(seen.server)
                 yield flows
         for why, number in tally.items():
             if number:

@@ -214,3 +214,17 @@ def test_no_octets_raise_anything_else(noise: bytes, kind: int, data: st.DataObj
     for flow in found:
         assert len(flow.client.data) == len(flow.client)
         assert len(flow.server.data) == len(flow.server)
+
+
+def test_pcapng_names_hosts() -> None:
+    def record(kind: int, value: bytes) -> bytes:
+        return struct.pack("<HH", kind, len(value)) + value + bytes(-len(value) % 4)
+
+    four, six = bytes([192, 0, 2, 1]), bytes.fromhex("20010db8" + "00" * 11 + "01")
+    names = record(1, four + b"client.example\0other\0") + record(9, b"?") + record(2, six + b"six.example\0")
+    packet = ipv4(tcp(40000, 25, 1, b"EHLO x"), "192.0.2.1", "192.0.2.2")
+    raw = section() + interface() + block(4, names + bytes(4)) + enhanced(0, packet)
+    (flow,) = tape(raw)
+    assert (flow.connection.client_name, flow.connection.server_name) == ("client.example", None)
+    for cut in range(len(names)):
+        tape(section() + interface() + block(4, names[:cut]) + enhanced(0, packet))
