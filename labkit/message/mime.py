@@ -35,6 +35,7 @@ DEPTH = 1_000
 EMBEDDED = frozenset({"message/rfc822", "message/global"})
 """The types whose body is a message."""
 LONGEST_BOUNDARY = 70
+NOWHERE, UNKNOWN = -1, -2  # in place of an offset
 FEW = 4  # boundaries that are looked for one by one: the longer the needle, the faster the search
 
 # field = field-name ":" unstructured CRLF; one whose name looks like a delimiter is read by itself
@@ -62,7 +63,7 @@ class _Tree:
         self.data = data
         self.open: list[Part] = []
         self.levels: dict[bytes, int] = {}  # the boundaries that may come, and whose in `open` they are
-        self.upcoming: dict[bytes, int] = {}  # where each stands next; -1: nowhere any more
+        self.upcoming: dict[bytes, int] = {}  # where each of them stands next
 
     def read(self) -> Part:
         """Look at every line that may be a delimiter, from the first to the last."""
@@ -91,11 +92,10 @@ class _Tree:
         if len(self.levels) > FEW:
             return self.data.find(b"\n--", offset)
         nearest, upcoming = -1, self.upcoming
-        for boundary in self.levels:
-            at = upcoming.get(boundary, -2)  # looked for once, until it has been passed
-            if -1 != at < offset:
+        for boundary, at in upcoming.items():
+            if at < offset and at != NOWHERE:  # looked for once, until it has been passed
                 upcoming[boundary] = at = self.data.find(b"\n--" + boundary, offset)
-            if at >= 0 and (at < nearest or nearest < 0):
+            if nearest < 0 or 0 <= at < nearest:
                 nearest = at
         return nearest
 
@@ -171,6 +171,7 @@ class _Tree:
                 part.number = "TEXT"
             part.boundary = boundary
             self.levels[boundary] = depth
+            self.upcoming[boundary] = UNKNOWN
 
     def _embeds(self, part: Part) -> bool:
         if part.encoding not in IDENTITY:
@@ -194,7 +195,7 @@ class _Tree:
 
     def _forget(self, part: Part) -> None:
         """Its last boundary has come, or never will."""
-        del self.levels[part.boundary]
+        del self.levels[part.boundary], self.upcoming[part.boundary]
         part.boundary = b""
         if not part.children:
             part.notice("no-parts", part.header_end)
