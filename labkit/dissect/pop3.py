@@ -139,7 +139,7 @@ class Pop3(Conversation):
         if code is not None:
             text = text[code.end() :]
         lines = 1
-        if found[1] == b"+OK" and self._is_multi_line():
+        if found[1] == b"+OK" and (self._is_multi_line() or self._goes_on(end)):
             first, end = end, self._block(end)
             if end == MORE:
                 return None
@@ -155,6 +155,11 @@ class Pop3(Conversation):
 
     def _is_multi_line(self) -> bool:
         return self._verb in MULTI_LINE and not (self._argument and self._verb in ONE_LINE_WITH_ARGUMENT)
+
+    def _goes_on(self, end: int) -> bool:
+        """Whether a reply to a command that nobody captured has more lines, by what stands there."""
+        more = self.client.absent() and self.server.line(end) > end
+        return more and _NEXT_STATUS.match(self.server.data, end) is None
 
     def _block(self, start: int) -> int:
         """The end of the data behind a status line; a listing also ends where its lines do."""

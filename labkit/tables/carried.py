@@ -23,6 +23,7 @@ _PATH = re.compile(rb"\s*(?:FROM|TO)\s*:\s*(?:<((?:\"(?:[^\"\\]|\\.)*\"|[^\">])*
 _WHOLE = re.compile(rb"(?:BODY\[\]|RFC822|BINARY\[\]) ~?\{[0-9]+\}\r?\n\Z", re.IGNORECASE)
 _FETCH = re.compile(rb"\* [0-9]+ FETCH \(", re.IGNORECASE)
 _UID = re.compile(rb"[( ]UID ([0-9]{1,10})[) ]", re.IGNORECASE)
+_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 _DAMAGED = frozenset(("gap", "truncated", "no-final-dot"))
 
 
@@ -141,15 +142,19 @@ def _without_lax_end(block: bytes) -> bytes:
 
 def _pop3(talk: Talk) -> Iterator[Carried]:
     for index, row in enumerate(talk.rows):
-        if row.verb == "RETR" and row.status == b"+OK":
-            reply = talk.octets("server", (row.reply_start, row.reply_end))
-            first = re.search(rb"^\+OK[^\n]*\n", reply, re.MULTILINE)
-            yield Carried(talk, index, dot_unstuff(reply[first.end() if first else 0 :]), "retrieved")
+        if row.verb not in ("RETR", None) or row.status != b"+OK":
+            continue
+        reply = talk.octets("server", (row.reply_start, row.reply_end))
+        first = re.search(rb"^\+OK[^\n]*\n", reply, re.MULTILINE)
+        start = first.end() if first else 0
+        # Where only the server was captured, a reply that goes on like a message is one.
+        if row.verb == "RETR" or (row.reply_lines > 1 and _FIELD.match(reply, start)):
+            yield Carried(talk, index, dot_unstuff(reply[start:]), "retrieved")
 
 
 def _imap(talk: Talk) -> Iterator[Carried]:
     for index, row in enumerate(talk.rows):
-        if row.verb in ("FETCH", "UID FETCH") and row.reply_start >= 0:
+        if row.verb in ("FETCH", "UID FETCH", None) and row.reply_start >= 0:
             yield from _fetched(talk, index, row)
         elif row.verb == "APPEND" and row.body >= 0 and b"CATENATE" not in (row.argument or b"").upper():
             yield from _appended(talk, index, row)
