@@ -160,6 +160,9 @@ def test_a_notebook_that_is_opened_again_shows_what_was_done(typist: Typist, lab
     lab.open(typist.notebook.path)
     still.locator(".lk-rows td", has_text="EHLO me").wait_for()
     assert typist.page.locator(".lk-panel").count() == 0
+    lost = typist.page.get_by_text("Error displaying widget")
+    lost.wait_for(state="attached")
+    assert not lost.is_visible()
 
 
 def test_data_literal_and_explanation(typist: Typist) -> None:

@@ -21,7 +21,12 @@ from labkit.errors import LabError
 from labkit.views.markup import Markup, el, join
 from labkit.views.picture import Picture
 
-_HIDDEN = Markup(".jp-OutputArea:has(.lk-panel) > .jp-OutputArea-child:has(.lk-still) { display: none; }")
+_HIDDEN = Markup(
+    ".jp-OutputArea:has(.lk-panel) > .jp-OutputArea-child:has(.lk-still), "
+    ".jp-OutputArea:not(:has(.lk-panel)) > .jp-OutputArea-child:has(+ .jp-OutputArea-child .lk-still) "
+    "{ display: none; }"
+)
+"""Of a widget and its twin, one is seen: in a notebook that is opened again there is no widget any more."""
 _numbers = count(1)  # of the twins in this kernel; no notebook is saved with them
 
 
