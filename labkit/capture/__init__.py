@@ -13,9 +13,10 @@ packets.py        link, IP and transport headers; fragments.py, IP fragments
 conversations.py  whose packets are whose, and who is the client
 closing.py        when a connection is over
 reassembly.py     segments to contiguous octets
-hello.py          where TLS begins
+hello.py          where TLS begins; proxy.py, what a proxy says before anybody else
 flows.py          all that, as flows; assembly.py, those that are over by the end of a window
 
+keys.py and tls/: what was said inside TLS, for who has its keys.  inflate.py: behind COMPRESS.
 live.py: flows that grow with each packet, as from `tcpdump -w -`.
 
 Under `pcap.write`: write.py, the packets that would have carried a tape's octets.
