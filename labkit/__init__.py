@@ -21,6 +21,7 @@ A room imports only rooms above it in this list:
     views       tables -> text, SVG, HTML; widgets
     course      exercises, hints, progress, glossary
 
+`cli` (the command line) and `pytest_plugin` (fixtures for your own mail code) open every room.
 A protocol is found by its name in every room: `labkit/*/pop3.py` is the whole of POP3.
 What a notebook needs stands here too, and is imported when it is first used.
 """

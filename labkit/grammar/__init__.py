@@ -2,5 +2,5 @@
 
 `framing` cuts a stream into frames; `cursor` reads one frame and says where it breaks
 which rule; `smtp`, `pop3`, `imap` and its `imap_…` hold a protocol's commands and
-replies; `sasl` the authentication exchanges that all three share.
+replies; `sasl` (with `scram` and `saslprep`) the authentication exchanges that all three share.
 """

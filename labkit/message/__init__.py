@@ -2,9 +2,11 @@
 
 - `address` (`mailbox`, `address_list`, `idn`, `historical`) raises ProtocolError;
 - `fields` cuts a header into fields, `words`, `dates`, `trace` and `parameters` read what stands in them;
-- `mime` finds the parts of a message by their offsets, `transfer` decodes their bodies;
-- `linting` lists what a message breaks, by `catalogue` and `grammars`;
-- `compose` and `reports` make new messages.
+- `mime` finds the parts of a message by their offsets (`part`), `described` says what their Content-
+  fields mean, `transfer` decodes their bodies, `defects` names what is wrong with them;
+- `linting` lists what a message breaks, by `catalogue`, `grammars` and `lint_words`;
+- `compose` and `reports` make new messages;
+- `tokens` is what all of them share: folding and comments.
 
 Reading with `fields` and `mime` never raises, whatever the octets: captured mail is what it is.
 """

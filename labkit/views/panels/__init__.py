@@ -6,6 +6,10 @@ card.py      Card: an exercise
 console.py   Console: a connection typed by hand.  byhand.py is what it does without widgets, forms.py the
              lines to begin with, explain.py the last reply in words, code.py the sitting as Python,
              saved.py the file it is kept in, keyboard.py (line.js, keys.js) what is typed
+explorer.py  Explorer: a capture as linked panes.  finder.py is what it does without widgets, letter.py a
+             message as a reader shows it
+player.py    Player: a journey, moment by moment
+faults.py    Faults: what can go wrong, switched on and off.  probe.py sends a letter through it
 """
 
 from __future__ import annotations
