@@ -39,8 +39,9 @@ notebooks: .venv/test.stamp  ## every notebook runs and gives the outputs that a
 
 refresh: .venv/test.stamp  ## run every notebook and make every dataset again, and keep what comes out
 	$(BIN)/python -c 'from labkit.course import places; places.write()'
-	$(BIN)/labkit notebooks refresh notebooks --yes
 	@for file in datasets/make_*.py; do $(BIN)/python $$file || exit 1; done
+	$(BIN)/python datasets/describe.py
+	$(BIN)/labkit notebooks refresh notebooks --yes
 
 datasets: .venv/test.stamp  ## the captured sessions anew: simulated, and recorded where the programs are
 	@for file in datasets/make_*.py; do $(BIN)/python $$file || exit 1; done

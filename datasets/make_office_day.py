@@ -20,7 +20,8 @@ from labkit import World
 from labkit.errors import LabError
 from labkit.message.compose import Attachment
 from labkit.net.sockets import create
-from labkit.world.devices import MailServer, UserHost
+from labkit.world.devices import UserHost
+from labkit.world.mail_server import MailServer
 
 PEOPLE = (
     "alice@example.com",
