@@ -51,9 +51,9 @@ datasets: .venv/test.stamp  ## the captured sessions anew: simulated, and record
 bench: .venv/test.stamp  ## how fast, as ratios against a peer measured in the same run
 	@for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
-soak: .venv/test.stamp  ## kill the servers 200 times, damage every message in 700 ways, and miss nothing
+soak: .venv/test.stamp  ## kill the servers 200 times, damage messages and captures in any way, and miss nothing
 	LABKIT_KILLS=200 $(BIN)/python -m pytest -q -s tests/world/test_killed.py
-	LABKIT_SOAK=1 $(BIN)/python -m pytest -q -n auto tests/message/test_bad_input.py
+	LABKIT_SOAK=1 $(BIN)/python -m pytest -q -n auto tests/message/test_bad_input.py tests/tables/test_fuzz.py
 
 browser: .venv/test.stamp  ## the widgets and notebooks in a real JupyterLab and a real Chromium
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && $(MAKE) --no-print-directory programs; } || true
