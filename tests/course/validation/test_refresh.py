@@ -34,6 +34,17 @@ def test_it_shows_what_changes_and_asks(tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == f"{path}: as it was\n"
 
 
+@pytest.mark.parametrize("agreed", [True, False])
+def test_at_a_terminal_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agreed: bool) -> None:
+    path = write(tmp_path, "old", code("1 + 1", value("3")))
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda question: asked.append(question) or agreed)
+    assert main(["notebooks", "refresh", str(path)]) == (0 if agreed else 1)
+    assert asked == [f"Write {path}?"]
+    assert read(path).cells[0].outputs[0].data["text/plain"] == ("2" if agreed else "3")
+
+
 def test_what_an_editor_leaves_behind_is_taken_out(tmp_path: Path) -> None:
     cell = code("1", value("1"), tags=("keep",))
     cell.metadata |= {"scrolled": True, "execution": {"iopub": "2026"}, "slideshow": {"slide_type": "slide"}}
