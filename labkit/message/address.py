@@ -16,7 +16,6 @@ from labkit.message.mailbox import (
     parse_path,
     read_path,
 )
-from labkit.message.tokens import comment_end
 
 __all__ = [
     "LIST_RULE",
@@ -27,7 +26,6 @@ __all__ = [
     "Mailbox",
     "NamedMailbox",
     "Path",
-    "comment_end",
     "lookup_domain",
     "parse_address_list",
     "parse_mailbox",

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from labkit.errors import ProtocolError
 from labkit.message.address_list import Group, parse_address_list
-from labkit.message.mailbox import parse_path
+from labkit.message.mailbox import ATEXT, parse_path
 from labkit.message.tokens import without_comments
 
 Severity = Literal["error", "warning"]
@@ -186,8 +186,7 @@ def check_path(value: bytes) -> Iterator[Finding]:
 
 # -- identifications
 
-_ATEXT = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\xff-]+"
-_DOT_ATOM = _ATEXT + rb"(?:\." + _ATEXT + rb")*"
+_DOT_ATOM = ATEXT + rb"(?:\." + ATEXT + rb")*"
 _MESSAGE_ID = re.compile(rb"<" + _DOT_ATOM + rb"@(?:" + _DOT_ATOM + rb"|\[[!-Z^-~]*\])>")
 _SPACE = re.compile(rb"\s*+")
 _LOOSE_ID = re.compile(rb"<[^<>\s]+>")
@@ -283,7 +282,7 @@ def _later(name: bytes) -> bool:
     return part is not None and part[2] != b"0"
 
 
-_MEDIA_TYPE = re.compile(rb"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+\s*/\s*[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")
+_MEDIA_TYPE = re.compile(_TOKEN.pattern + rb"\s*/\s*" + _TOKEN.pattern)
 
 
 def _whole(pattern: bytes, what: str, rule: str) -> Callable[[bytes], Iterator[Finding]]:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from labkit.message.address import Mailbox
 from labkit.message.compose import Entity, boundaries, message, multipart, text_entity
 from labkit.message.dates import format_date
-from labkit.message.fields import Field, decode_words, iter_fields, unfold, write_field
-from labkit.message.mime import parse
+from labkit.message.fields import Field, get, iter_fields, write_field
+from labkit.message.mailbox import Mailbox
+from labkit.message.tokens import unfold
+from labkit.message.words import decode_words
 
 Action = Literal["failed", "delayed", "delivered", "relayed", "expanded"]
 
@@ -100,12 +101,11 @@ def disposition_notification(
     """The notice of a mail program, `reader`, that asked its user or, `automatic`, did not (RFC 8098)."""
     how = "automatic-action/MDN-sent-automatically" if automatic else "manual-action/MDN-sent-manually"
     fields = [("Reporting-UA", reader), ("Final-Recipient", f"rfc822; {recipient}")]
-    for field in iter_fields(original):
-        if field.name.lower() == "message-id":
-            fields.append(("Original-Message-ID", unfold(field.value).decode("utf-8", "backslashreplace")))
-            break
+    about = get(original, "Message-ID")
+    if about is not None:
+        fields.append(("Original-Message-ID", about.decode("utf-8", "backslashreplace")))
     fields.append(("Disposition", f"{how}; {disposition}"))
-    subject = next((decode_words(f.value) for f in iter_fields(original) if f.name.lower() == "subject"), "")
+    subject = decode_words(get(original, "Subject") or b"")
     return _report(
         "disposition-notification",
         [fields],
@@ -136,8 +136,7 @@ def _report(
     extra: Sequence[tuple[str, str]],
 ) -> bytes:
     status = b"\r\n".join(b"".join(write_field(name, value) for name, value in group) for group in groups)
-    root = parse(original)
-    header = b"".join(_kept(original, field) for field in root.fields) + b"\r\n"
+    header = b"".join(_kept(original, field) for field in iter_fields(original)) + b"\r\n"
     parts = [
         text_entity(text, "plain"),
         Entity([("Content-Type", f"message/{kind}"), *_eight_bit(status)], status),

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labkit.message.address import parse_path
+from labkit.message.address import Mailbox, parse_path
 from labkit.message.fields import new_message_id
-from labkit.message.mailbox import Mailbox
 from labkit.message.reports import Fate, delivery_report
 from labkit.servers.site import Site
 from labkit.servers.smtp_policy import Envelope

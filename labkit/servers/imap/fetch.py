@@ -8,7 +8,7 @@ from functools import cached_property
 from labkit.grammar.imap_data import FetchItem, Section
 from labkit.grammar.imap_elements import write_date_time, write_flags, write_literal, write_nstring
 from labkit.grammar.imap_structure import write_envelope, write_structure
-from labkit.message.mime import Part, parse
+from labkit.message.mime import EMBEDDED, Part, parse
 from labkit.store.changes import View
 from labkit.store.mailbox import StoredMessage
 
@@ -58,7 +58,6 @@ class Content:
         return None if part is None else _text(part, section)
 
 
-EMBEDDED = ("message/rfc822", "message/global")
 RFC822 = {
     "RFC822": Section(),
     "RFC822.HEADER": Section(text="HEADER"),
