@@ -22,6 +22,7 @@ from labkit.net.tap import Side
 from labkit.states.machine import Machine
 
 TLS_BEGINS = -2
+_LOGIN = re.compile(rb"^(?:\S+ +)?(?:AUTH|AUTHENTICATE|PASS|APOP|LOGIN) +", re.IGNORECASE | re.MULTILINE)
 ECHO = 4  # octets of a secret whose repetition in a reply is no accident
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}\r?\n")
 
@@ -248,11 +249,15 @@ class Conversation:
             yield None
         begins = len(client.data) if client.tls_at is None else client.tls_at
         flaws: tuple[Found, ...] = ()
+        secrets: tuple[Span, ...] = ()
         if begins > self.at:
-            injected = bytes(client.data[self.at : begins]).decode("utf-8", "backslashreplace")
-            flaws = (Found("behind-starttls", "client", self.at, injected),)
+            injected = bytes(client.data[self.at : begins])
+            login = _LOGIN.search(injected)
+            shown = injected[: login.end() if login else None].decode("utf-8", "backslashreplace")
+            flaws = (Found("behind-starttls", "client", self.at, shown + "•••" * (login is not None)),)
+            secrets = ((self.at + login.end(), begins),) if login else ()
         number, self.number = self.number, self.number + 1
-        goes_on = yield from tls.handshake(client, server, number, self.state, begins, flaws)
+        goes_on = yield from tls.handshake(client, server, number, self.state, begins, flaws, secrets)
         if not client.heeded:
             self.at = begins
         self.reply_at = len(server.data) if server.tls_at is None else server.tls_at

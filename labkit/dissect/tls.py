@@ -17,7 +17,7 @@ from labkit.capture.tls.records import ALERT, HANDSHAKE, LARGEST
 from labkit.capture.tls.suites import name_of
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half
-from labkit.dissect.row import Row
+from labkit.dissect.row import Row, Span
 from labkit.net.tap import Side
 
 CHAIN = 1 << 17  # octets of a server's first messages that are searched for its certificate
@@ -82,9 +82,17 @@ def certificate(data: bytes | bytearray, ended: bool) -> str | None:
 
 
 def handshake(
-    client: Half, server: Half, number: int, state: str, at: int, flaws: tuple[Found, ...] = ()
+    client: Half,
+    server: Half,
+    number: int,
+    state: str,
+    at: int,
+    flaws: tuple[Found, ...] = (),
+    secrets: tuple[Span, ...] = (),
 ) -> Generator[Row | None, None, bool]:
     """The row of a handshake that the client begins at `at` of its readable octets.
+
+    `flaws` and `secrets` are those of the plain octets right before it.
 
     Returns whether anything is known of what was said inside TLS.
     """
@@ -98,7 +106,7 @@ def handshake(
             yield None
     name = asked.server_name.encode() if asked.server_name else None
     row = Row(number, state, "TLS", name, 0, asked.end)
-    row.flaws = flaws
+    row.flaws, row.secrets = flaws, secrets
     if answered.end:
         row.reply_start, row.reply_end, row.reply_lines = 0, answered.end, 0
         row.status = b"alert" if answered.alert else b"ServerHello"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from support.sealed import Spoken, contexts
 
 from labkit.capture.tape import Flow, Tape
 from labkit.dissect.dissector import dissect
@@ -87,3 +89,30 @@ def test_one_side_of_a_login_with_a_plain_password(flow: Any) -> None:
     _, rows = dissect(said)
     assert [row.verb for row in rows] == ["EHLO", "AUTH", "(response)", "(response)", "MAIL"]
     assert [said.client.data[start:end] for row in rows for start, end in row.secrets] == [LINE, PASSWORD]
+
+
+@pytest.mark.parametrize("line", [b"AUTH PLAIN " + MIXED, b"a LOGIN alice " + PASSWORD, b"PASS " + PASSWORD])
+def test_a_login_put_between_starttls_and_tls(flow: Any, tmp_path: Path, line: bytes) -> None:
+    spoken = Spoken(*contexts(tmp_path / "keys"))
+    client, server = (b"".join(o for side, o in spoken.wire if side == who) for who in ("client", "server"))
+    said = flow(
+        *(("S", b"220 a\r\n"), ("C", b"EHLO b\r\n"), ("S", b"250 a\r\n")),
+        *(
+            ("C", b"STARTTLS\r\nNOOP\r\n" + line + b"\r\n"),
+            ("S", b"220 go\r\n"),
+            ("C!", client),
+            ("S!", server),
+        ),
+    )
+    tape = Tape("x", framed=True)
+    tape.flows = [said]
+    capture = Capture(tape)
+    (flaw,) = capture.rows("flaws")
+    assert flaw.flaw == "behind-starttls"
+    assert flaw.detail.startswith("NOOP\r\n")
+    (handshake,) = (row for row in capture.rows() if row.verb == "TLS")
+    assert handshake.argument == "mx.example.org"
+    shown = str([capture.rows(table).columns for table in ("exchanges", "lines", "flaws")]).encode()
+    shown += bytes(capture.without_secrets().tape.flows[0].client.data)
+    for secret in (MIXED, PASSWORD):
+        assert secret not in shown
