@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import smtplib
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ def recorder(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("file", ["session.pcap", "session.jsonl", "session.parquet"])
+@pytest.mark.parametrize("file", ["session.pcap", "session.pcapng", "session.jsonl", "session.parquet"])
 def test_rows_appear_as_they_happen_and_the_file_is_whole(
     lab: Served, tmp_path: Path, file: str, end: signal.Signals
 ) -> None:
@@ -81,6 +82,30 @@ def test_without_secrets(lab: Served, tmp_path: Path) -> None:
     assert b"AGJvYk" not in (tmp_path / "s.jsonl").read_bytes()
 
 
+def test_the_keys_that_a_client_logs_open_the_file(lab: Served, tmp_path: Path) -> None:
+    options = (
+        "--to",
+        lab.at("submission"),
+        "--service",
+        "submission",
+        "--keys",
+        "keys.log",
+        "-o",
+        "s.pcapng",
+    )
+    trust = ssl.create_default_context(cafile=lab.ca)
+    trust.check_hostname = False
+    trust.keylog_filename = str(tmp_path / "keys.log")
+    with recorder(tmp_path, *options) as (process, port):
+        with smtplib.SMTP("127.0.0.1", port, "client.example", timeout=LONGEST) as client:
+            client.starttls(context=trust)
+            client.login("bob@example.org", "secret")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LONGEST) == 0
+    (login,) = read_capture(tmp_path / "s.pcapng").rows("logins").records()
+    assert (login["user"], login["outcome"], login["encrypted"]) == ("bob@example.org", "ok", True)
+
+
 def test_a_server_that_refuses_is_named(tmp_path: Path) -> None:
     with recorder(tmp_path, "--to", "127.0.0.1:1") as (process, port):
         with pytest.raises(OSError, match=r"reset|closed"):
@@ -102,6 +127,7 @@ def test_a_server_that_refuses_is_named(tmp_path: Path) -> None:
         ("--to 127.0.0.1:25 -o session.txt", 2, "session.txt ends neither in"),
         ("--to 127.0.0.1:25 -o nowhere/session.pcap", 1, "cannot write nowhere/session.pcap"),
         ("--to 127.0.0.1:25 --no-secrets", 2, "there is no --output"),
+        ("--to 127.0.0.1:25 --keys k.log -o session.pcap", 2, "it needs an --output that ends in .pcapng"),
         ("--to 127.0.0.1:25 --ca ca.pem", 2, "there is no --tls-to"),
         ("--to 127.0.0.1:25 --tls-to --ca none.pem", 1, "cannot use none.pem: No such file"),
         ("--to 127.0.0.1:25 --starttls-strip perhaps", 2, "--starttls-strip"),

@@ -63,8 +63,16 @@ def record(
             "-o",
             "--output",
             form="FILE",
-            help="Keep everything when it ends, as .pcap, .jsonl or .parquet; passwords included, unless "
-            "--no-secrets.",
+            help="Keep everything when it ends, as .pcap, .pcapng, .jsonl or .parquet; passwords included, "
+            "unless --no-secrets.",
+            rich_help_panel=KEEPING,
+        ),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        option(
+            form="KEYLOG",
+            help="Put the secrets of TLS that a client logs there (SSLKEYLOGFILE) into the .pcapng.",
             rich_help_panel=KEEPING,
         ),
     ] = None,
@@ -83,6 +91,7 @@ def record(
     [dim]labkit record --listen 2525 --to mail.example.org:25 -o session.pcap[/dim]
     [dim]labkit record --listen 1143 --to imap.example.org:993 --tls-to[/dim]    readable
     [dim]labkit record --listen 2587 --to mail.example.org:587 --starttls-strip yes[/dim]
+    [dim]labkit record --listen 2587 --to mail.example.org:587 --keys k.log -o s.pcapng[/dim]
     """
     from labkit.views.terminal import console, tell_said
     from labkit.world import serve
@@ -90,8 +99,10 @@ def record(
 
     if output is not None:
         if not serve.is_capture_name(output):
-            raise misused("--output", f"{output} ends neither in .pcap nor in .jsonl or .parquet")
+            raise misused("--output", f"{output} ends neither in .pcap nor in .pcapng, .jsonl or .parquet")
         serve.check_writable(output)
+    if keys is not None and (no_secrets or output is None or not output.name.endswith(serve.NG)):
+        raise misused("--keys", "it needs an --output that ends in .pcapng, with its secrets")
     for name, said, without in (("--no-secrets", no_secrets, output), ("--ca", ca, tls_to)):
         if said and not without:
             raise misused(name, f"there is no {'--output' if without is None else '--tls-to'} it could serve")
@@ -123,8 +134,11 @@ def record(
         for row in serve.heard(recorder.tap, told, recorder.close):
             tell_said(terminal, row, f"{route.spoken or row.protocol or '?'} {row.connection}")
         if output is not None:
-            capture = recorder.capture
-            (capture.without_secrets() if no_secrets else capture).save(output)
+            capture = recorder.capture.without_secrets() if no_secrets else recorder.capture
+            if keys is not None:
+                capture.to_pcap(output, keys=keys)
+            else:
+                capture.save(output)
             terminal.print(f"The capture is in {output}.", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -101,7 +101,7 @@ def test_smtp_pop3_and_imap_are_recorded_as_the_server_saw_them(served: Serving)
             assert list(chain(*seen)) == rows(of_server(served), table), table
 
 
-@pytest.mark.parametrize("ending", [".pcap", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("ending", [".pcap", ".pcapng", ".jsonl", ".parquet"])
 def test_the_capture_is_one_of_ours(served: Serving, tmp_path: Path, ending: str) -> None:
     with through(served, "pop3", named=None) as recorder:
         with closing(poplib.POP3(recorder.address, recorder.port, timeout=LONGEST)) as client:
