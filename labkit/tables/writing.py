@@ -24,6 +24,13 @@ Parts = Iterable["pa.Table"]
 DAYS = {"connections": "start"}  # the column that decides a row's day, where it is not `time`
 
 
+def joined(parts: Parts, table: str) -> Table:
+    """All parts as one table in memory, to be shown; at least one part has to be there."""
+    import pyarrow as pa
+
+    return Table.from_arrow(table, pa.concat_tables(parts))
+
+
 def write_text(parts: Parts, table: str, format: str, file: TextIO) -> None:
     """All parts as `csv` or `jsonl`."""
     if format == "csv":

@@ -101,13 +101,10 @@ def write_parts(
     parts: Iterable[pa.Table], table: str, format: str, output: Path | None, by_day: bool
 ) -> None:
     """The same for a table that comes in parts; by day as a new folder."""
-    from labkit.tables import Table as Rows
-    from labkit.tables.writing import write_days, write_parquet, write_text
+    from labkit.tables.writing import joined, write_days, write_parquet, write_text
 
     if format == "table":
-        import pyarrow as pa
-
-        write_table(Rows.from_arrow(table, pa.concat_tables(parts)), format, output)
+        write_table(joined(parts, table), format, output)
     elif output is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
