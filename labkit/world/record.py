@@ -37,7 +37,8 @@ from labkit.world.faults import strip_starttls
 CONNECT_TIMEOUT = 30.0
 """Seconds until a server that does not answer is given up."""
 
-_HELLO = re.compile(rb"(?:^|\s)(?:STARTTLS|STLS)[ \t]*\r?\n\x16", re.IGNORECASE)
+_HELLO = b"\x16"  # how TLS begins, and no command
+_ASKED = re.compile(rb"(?:^|\s)(?:STARTTLS|STLS)[ \t]*\r?\n\Z", re.IGNORECASE)
 _TAIL = 64  # octets of a client's last line that are kept, to see whether it asked for TLS
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, with RST
 
@@ -266,7 +267,7 @@ class _Side(asyncio.Protocol):
 class _Watching(RealRelay):
     """Sees where TLS begins, though neither of its ends is here."""
 
-    _tail = b"\n"
+    _tail = b""
 
     def data_received(self, data: bytes) -> None:
         if self.layer != "plain" or (begins := self._hello(data)) is None:
@@ -279,14 +280,15 @@ class _Watching(RealRelay):
         super().data_received(data[begins:])
 
     def _hello(self, data: bytes) -> int | None:
-        """Where the client's hello begins in these octets."""
-        if self._tail == b"\n" and data.startswith(b"\x16"):
-            return 0
-        known = len(self._tail)
-        said = self._tail + data
-        self._tail = said[-_TAIL:]
-        found = _HELLO.search(said)
-        return None if found is None else found.end() - 1 - known
+        """Where the client's hello begins in these octets: at once, or behind a line that asks for TLS."""
+        at = data.find(_HELLO)
+        while at >= 0:
+            before = (self._tail + data[max(at - _TAIL, 0) : at])[-_TAIL:]
+            if not before or _ASKED.search(before):
+                return at
+            at = data.find(_HELLO, at + 1)
+        self._tail = (self._tail + data[-_TAIL:])[-_TAIL:]
+        return None
 
 
 def _reset(transport: Any) -> None:

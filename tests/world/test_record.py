@@ -263,6 +263,31 @@ def test_every_octet_passes_both_ways() -> None:
         assert said == {"client": octets, "server": octets}
 
 
+@pytest.mark.parametrize(
+    ("said", "begins"),
+    [
+        ([b"EHLO x\r\n", b"STARTTLS\r\n", b"\x16\x03\x01hello"], 18),
+        ([b"a1 STARTTLS\r\n\x16\x03\x01hello"], 13),
+        ([b"ST", b"LS \n", b"\x16", b"\x03"], 6),
+        ([b"\x16\x03\x01hello"], 0),
+        ([b"DATA\r\n", b"\x16\x03\r\nASKS FOR STARTTLS NOT\r\n\x16\x03"], None),
+        ([b"NOOP\r\n" + b"\x16" * 1000], None),
+    ],
+)
+def test_where_tls_begins(said: list[bytes], begins: int | None) -> None:
+    whole = b"".join(said)
+    with joined() as (client, server, recorder):
+        received = b""
+        for piece in said:
+            client.sendall(piece)
+            while not received.endswith(piece):
+                received += server.recv(1 << 16)
+        recorder.close()
+        plain = b"".join(record.data for record in recorder.tap.records if record.layer == "plain")
+        assert received == whole
+        assert plain == (whole if begins is None else whole[:begins])
+
+
 def test_the_end_of_one_direction_leaves_the_other_open() -> None:
     for closer in (0, 1):
         with joined() as (*ends, recorder):
