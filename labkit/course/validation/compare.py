@@ -17,7 +17,7 @@ from labkit.errors import LabError
 Replacements = Sequence[tuple[re.Pattern[str], str]]
 
 _BAR = re.compile(r"^.*(?:\d%\|.*\| |[━╸╺]{5}).*\n?", re.MULTILINE)
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
+_OVERWRITTEN = re.compile(r"^[^\n]*\r(?!\n)", re.MULTILINE)
 _RUBBED_OUT = re.compile(r"[^\n\x08]\x08")
 _WORD = re.compile(r"[\w:.+-]*$"), re.compile(r"[\w:.+-]*")
 _CLOCK = re.compile(r"\d{1,2}:\d\d|\d{4}-\d\d-\d\d|\b1[6-9]\d{8}\b|\d{8}T\d{4}|\b(?:19|20)\d\d\b")
@@ -100,7 +100,7 @@ def read_replacements(path: Path) -> Replacements:
         pairs = re.findall(r"^regex: (.*)\n^replace: (.*)$", text, flags=re.MULTILINE)
         return [(re.compile(pattern), replacement) for pattern, replacement in pairs]
     except OSError as error:
-        raise LabError(f"{path} cannot be read: {error.strerror}") from error
+        raise LabError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, re.error) as error:
         raise LabError(f"{path} is no sanitise file: {error}") from error
 
@@ -130,7 +130,7 @@ def _first_difference(a: str, b: str) -> int:
 
 
 def _word_at(text: str, place: int) -> str:
-    before, behind = _WORD[0].search(text, 0, place), _WORD[1].match(text, place)
+    before, behind = _WORD[0].search(text[max(place - 99, 0) : place]), _WORD[1].match(text, place)
     return (before[0] if before else "") + (behind[0] if behind else "")
 
 

@@ -18,6 +18,8 @@ _MARKS = {
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _VERDICT = re.compile(r"([✓✗]) (\d\d\.\d+) (?:solved|not yet)\n(.*)", re.DOTALL)
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+"""What a notebook of ours asks for."""
 Notebook = Any
 """An nbformat NotebookNode; nbformat has no types to speak of."""
 
@@ -54,7 +56,7 @@ def read(path: Path) -> Notebook:
         notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
         nbformat.validate(notebook)
     except OSError as error:
-        raise LabError(f"{path} cannot be read: {error.strerror}") from error
+        raise LabError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # nbformat raises of all kinds for what is no notebook
         raise LabError(f"{path} is no notebook: {str(error).splitlines()[0]}") from error
     return notebook

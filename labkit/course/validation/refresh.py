@@ -14,11 +14,10 @@ from pathlib import Path
 from labkit.capture.files import whole_file
 from labkit.course.validation.compare import comparable, difference
 from labkit.course.validation.kernel import run
-from labkit.course.validation.notebook import Notebook, code_cells, read
+from labkit.course.validation.notebook import KERNEL, Notebook, code_cells, read
 from labkit.course.validation.surroundings import USUAL
 from labkit.errors import LabError
 
-KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _FLEETING = {"widgets", "signature", "toc-autonumbering", "vscode"}
 _OF_EDITORS = {"execution", "ExecuteTime", "collapsed", "jupyter", "scrolled", "pycharm", "vscode"}
 _LINES = 20

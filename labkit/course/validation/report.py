@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from labkit.capture.files import whole_file
 from labkit.course.validation.findings import RULES, Result
+from labkit.views.words import plural
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -23,10 +24,10 @@ def lines(result: Result) -> Iterable[str]:
 def summary(results: Sequence[Result]) -> str:
     found = sum(len(result.findings) for result in results)
     bad = sum(not result.ok for result in results)
-    notebooks = f"{len(results)} notebook{'s' if len(results) > 1 else ''}"
+    notebooks = plural(len(results), "notebook")
     if not bad:
         return f"{notebooks}, nothing found."
-    return f"{notebooks}, {bad} not as it should be: {found} finding{'s' if found > 1 else ''}."
+    return f"{notebooks}, {bad} not as it should be: {plural(found, 'finding')}."
 
 
 def write_junit(results: Sequence[Result], path: Path) -> None:

@@ -28,7 +28,7 @@ Found = Iterator[tuple[int | None, str, str]]
 _PATH = re.compile(
     r"(?<![\w./:-])(?:/(?:home|Users|root|tmp|private|var/folders|mnt|workspace|builds)/[^\s\"'<>&]+"
     r"|[A-Za-z]:(?:\\\\|\\)(?:Users|Temp|Windows)(?:\\\\|\\)[^\s\"'<>&]+)"
-    r"|(?:[\w./~-]*/)?(?:site|dist)-packages/[\w./-]*"
+    r"|(?:[\w./~-]{0,99}/)?(?:site|dist)-packages/[\w./-]*"
 )
 _SECRETS = {
     "a private key": r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----",
@@ -39,7 +39,7 @@ _SECRETS = {
     "a token of Slack's": r"\bxox[abprs]-[\w-]{10,}",
     "a token of a package index": r"\b(?:pypi-AgE|npm_)\w{30,}",
     "a key of a service": r"\bsk-[\w-]{20,}",
-    "a password in a URL": r"\b[a-z][a-z0-9+.-]*://[^\s/:@<>]+:[^\s/@<>•*]{3,}@(?!example\.)[\w-]+\.\w",
+    "a password in a URL": r"\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@<>]+:[^\s/@<>•*]{3,}@(?!example\.)[\w-]+\.\w",
 }
 _SECRET_NAMES = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|CREDENTIAL", re.IGNORECASE)
 _MEMORY = re.compile(r"\bat 0x[0-9a-f]{6,}\b|\b0x[0-9a-f]{9,16}\b")

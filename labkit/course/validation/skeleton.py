@@ -10,7 +10,8 @@ import re
 from pathlib import Path
 
 from labkit.capture.files import whole_file
-from labkit.course.validation.refresh import KERNEL, written
+from labkit.course.validation.notebook import KERNEL
+from labkit.course.validation.refresh import written
 from labkit.errors import LabError
 
 _CELLS = (

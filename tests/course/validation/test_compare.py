@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.notebooks import raised, said, shown, value
+from support.notebooks import code, notebook, raised, said, shown, value
 
 from labkit.course.validation.compare import Difference, comparable, difference, read_replacements
+from labkit.course.validation.rules import look
 from labkit.errors import LabError
 
 
@@ -105,5 +106,25 @@ def test_a_sanitise_file_that_is_none(tmp_path: Path) -> None:
     bad.write_text("[x]\nregex: (\nreplace: y\n", encoding="utf-8")
     with pytest.raises(LabError, match="is no sanitise file"):
         read_replacements(bad)
-    with pytest.raises(LabError, match="cannot be read"):
+    with pytest.raises(LabError, match="cannot read"):
         read_replacements(tmp_path / "none.cfg")
+
+
+LONG = {
+    "base64": 200_000 * "aB3/+.",
+    "digits": 1_000_000 * "7",
+    "lines": 100_000 * "http://a.example/b c-d\n",
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", LONG)
+def test_long_outputs_take_no_longer_than_they_are(name: str) -> None:
+    """A million characters, such as a picture in HTML: nothing here is quadratic."""
+    text = LONG[name]
+    looked = notebook(code("x", said(text), value("y", text_html=f"<p>{text}")))
+    assert list(look(looked, ignored=0, checks="any")) == []
+    found = difference(comparable([said(f"{text}0")]), comparable([said(f"{text}1")]))
+    assert found is not None
+    assert found.rule() in ("steady", "random")
+    assert len(found.told("then", "now")) < 200

@@ -100,7 +100,7 @@ def test_a_new_notebook_runs_and_keeps_the_rules(tmp_path: Path, capsys: pytest.
         (["check", "."], "there is no notebook in ."),
         (["check", "no.ipynb"], "no.ipynb is no notebook"),
         (["new", "no/such/folder"], "cannot write"),
-        (["check", ".", "--checks", "some"], "'some' is none of any, solved and unsolved"),
+        (["check", ".", "--checks", "some"], "'--checks': 'some' is not one of 'any', 'solved', 'unsolved';"),
         (["check", ".", "--ignored", "-1"], "less than nothing"),
     ],
 )
