@@ -137,7 +137,9 @@ class Classic(Parser):
         length_at = struct.Struct(self._order + "I").unpack_from
         last = len(raw) - 16
         places: list[int] = []
-        while at <= last and len(places) < BATCH:
+        for _ in range(BATCH):
+            if at > last:
+                break
             places.append(at)
             at += 16 + length_at(raw, at + 8)[0]
         places.append(at)

@@ -15,7 +15,7 @@ from hashlib import sha256
 from labkit.dissect.imap import mailbox_of
 from labkit.dissect.row import Row
 from labkit.grammar.framing import dot_unstuff, literal_size
-from labkit.message.fields import decode_words, get, parse_date
+from labkit.message.fields import decode_words, parse_date
 from labkit.message.mime import Part, parse
 from labkit.tables.dissected import Talk
 
@@ -67,7 +67,7 @@ class Carried:
         """The Date field in µs since the epoch."""
         from labkit.tables.table import micros
 
-        value = get(self.data, "Date")
+        value = self.tree.get("Date")
         found = None if value is None else parse_date(value.decode("utf-8", "backslashreplace"))
         return None if found is None else micros(found)
 
@@ -134,8 +134,10 @@ def _of_chunks(talk: Talk, chunks: list[int], reverse_path: str | None, recipien
 
 def _without_lax_end(block: bytes) -> bytes:
     """A block whose final dot stands between bare LFs, as one that ends in CRLF."""
+    if block.endswith(b"\r\n.\r\n"):
+        return block
     found = re.search(rb"(\n|\A)\.\r?\n\Z", block)
-    if found is None or block.endswith(b"\r\n.\r\n"):
+    if found is None:
         return block
     return block[: found.start()] + found[1] + b".\r\n" if found[1] == b"" else block[: found.end(1)]
 

@@ -7,6 +7,7 @@ more rows than anybody reads.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -196,12 +197,11 @@ def _pipelined(talks: Sequence[Talk], rows: list[Row], flow: Ints, spans: Ints, 
 def _outcomes(
     rows: list[Row], statuses: Sequence[bytes | None], codes: Sequence[bytes | None]
 ) -> list[str | None]:
-    """The outcome of each row; the same status and response code have the same, once there is a status."""
-    known: dict[tuple[bytes | None, bytes | None], str | None] = {}
-    for row, status, code in zip(rows, statuses, codes, strict=True):
-        if status is not None and (status, code) not in known:
-            known[status, code] = outcome(row)
-    return [
-        outcome(row) if status is None else known[status, code]
-        for row, status, code in zip(rows, statuses, codes, strict=True)
-    ]
+    """The outcome of each row: that of its status, but without one, or with a code, it is looked at."""
+    first = dict(zip(reversed(statuses), reversed(rows), strict=True))
+    known = {status: outcome(replace(row, response_code=None)) for status, row in first.items()}
+    found = [known[status] for status in statuses]
+    for index, (status, code) in enumerate(zip(statuses, codes, strict=True)):
+        if code is not None or status is None:
+            found[index] = outcome(rows[index])
+    return found

@@ -21,6 +21,7 @@ _QUEUE_ID = re.compile(
     rb"\b([A-Za-z0-9]{8,}) message accepted for delivery",
     re.IGNORECASE,
 )
+_LOGGING_IN = frozenset(("USER", "PASS", "APOP", "LOGIN", "AUTH", "AUTHENTICATE"))
 
 
 def messages(found: Iterable[Carried], capture: str) -> Table:
@@ -97,6 +98,8 @@ def attempts(talk: Talk) -> Iterator[tuple[Row, int, str | None, str]]:
     user: str | None = None
     rows = talk.rows
     for index, row in enumerate(rows):
+        if row.verb not in _LOGGING_IN:
+            continue
         time, words = talk.moments[index].time, (row.argument or b"").split(b" ")
         if row.verb == "USER":
             user = text(words[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 from labkit.capture.stream import Stream
@@ -11,8 +12,9 @@ from labkit.dissect import tls
 from labkit.dissect.row import Row
 from labkit.net.tap import Side
 from labkit.tables.dissected import Talk
-from labkit.tables.exchanges import outcome, pipelined
+from labkit.tables.exchanges import outcome
 from labkit.tables.mail import attempts, text
+from labkit.tables.moments import ABSENT, Times
 from labkit.tables.table import Table
 
 SOFTWARE = re.compile(
@@ -91,7 +93,7 @@ def _connection(talk: Talk, capture: str) -> tuple[Any, ...]:
         len(talk.rows),
         _on_wire(flow.client),
         _on_wire(flow.server),
-        sum(_waited(talk, index) for index in range(len(talk.rows))),
+        _round_trips(talk),
         seen.tls,
         version,
         cipher,
@@ -128,13 +130,21 @@ def _on_wire(stream: Stream) -> int:
     return sum(size for _, size in stream.sent)
 
 
-def _waited(talk: Talk, index: int) -> bool:
-    """Whether the client waited for the reply of this row before it sent the next."""
-    row = talk.rows[index]
-    if row.reply_start < 0 or row.verb is None:
-        return False
-    following = next((i for i in range(index + 1, len(talk.rows)) if talk.rows[i].verb is not None), None)
-    return following is None or not pipelined(talk, following)
+def _round_trips(talk: Talk) -> int:
+    """How often the client waited for a reply before it sent more."""
+    times = Times.of(talk.moments).columns
+    replied = [ABSENT, *times[3].tolist()]  # to the row before
+    commands = [index for index, row in enumerate(talk.rows) if row.verb is not None]
+    waits = 0
+    for index, following in zip_longest(commands, commands[1:]):
+        if talk.rows[index].reply_start < 0:
+            continue
+        if following is None or talk.rows[following].start < 0 or talk.protocol == "dns":
+            waits += 1
+        else:
+            before, start = replied[following], int(times[0, following])
+            waits += ABSENT in (before, start) or start >= before
+    return waits
 
 
 def _lines(talk: Talk, capture: str, secrets: bool) -> Iterator[tuple[Any, ...]]:
