@@ -79,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code or 0
     except USAGE_ERROR as error:
         command = error.ctx.command_path if error.ctx else "labkit"
-        complain(f"{error.format_message().rstrip('.')}; see {command} --help")
+        sentence = error.format_message().replace(": Value error, ", ": ")  # words of typer's own machinery
+        complain(f"{sentence.rstrip('.')}; see {command} --help")
         return 2
     except LabError as error:
         complain(sentence_of(error))

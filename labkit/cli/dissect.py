@@ -96,9 +96,9 @@ def dissect(
                 captures[-1].rows(table)
     if messages is not None:
         from labkit.tables.letters import write_letters
+        from labkit.views.words import plural
 
-        written = len(write_letters(captures, messages))
-        print(f"Written to {messages}: {written} message{'s' * (written != 1)}.")
+        print(f"Written to {messages}: {plural(len(write_letters(captures, messages)), 'message')}.")
         return
     write_table(Captures(captures).rows(table), format, output)
 

@@ -33,6 +33,7 @@ def export(
 
     from labkit.store.export import export as write
     from labkit.store.sqlite import open_store
+    from labkit.views.words import plural
 
     opened = open_store(store, lambda: datetime.now(UTC), create=False)
     try:
@@ -44,7 +45,7 @@ def export(
         done = write(accounts, target, format)
     finally:
         opened.close()
-    print(f"Written to {target}: {done.messages} message{'s' * (done.messages != 1)} of {store}.")
+    print(f"Written to {target}: {plural(done.messages, 'message')} of {store}.")
     for sentence in done.damaged:
         complain(f"left out {sentence}")
     if done.damaged:

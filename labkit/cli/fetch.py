@@ -56,7 +56,8 @@ def fetch(
     unless you say so, and then only what is safely on this disk.
 
     [dim]labkit fetch --from 127.0.0.1:2110 --user bob@example.org[/dim]
-    [dim]labkit fetch --from pop.example.org --tls --user bob --keep-days 14 --to inbox.mbox[/dim]
+    [dim]labkit fetch --from pop.example.org --tls --user bob --keep-days 14[/dim]
+    [dim]labkit fetch --from pop.example.org --starttls --user bob --to inbox.mbox[/dim]
     """
     from labkit.views.terminal import console, tell_said
     from labkit.world import fetch as fetching

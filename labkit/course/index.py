@@ -15,6 +15,7 @@ from typing import Any
 
 from labkit.course import catalogue
 from labkit.course.record import Progress
+from labkit.course.validation.notebook import KERNEL
 
 TRACKS: dict[str, tuple[str, ...]] = {
     "First evening": ("00", "01", "06", "07", "12"),
@@ -28,7 +29,6 @@ MARK = {"start_page": True}
 """In the metadata of the page: it is ours, and may be written anew."""
 
 _MINUTES = re.compile(r"\b(\d+) minutes\b")
-_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def page(folder: Path, names: Sequence[str]) -> dict[str, Any]:
         {"cell_type": "code", "id": "progress", "metadata": {}, "outputs": [], "execution_count": None,
          "source": ["from labkit import course\n", "\n", "course.progress()  # exercise by exercise"]},
     ]  # fmt: skip
-    metadata = {"kernelspec": _KERNEL, "language_info": {"name": "python"}, "labkit": MARK}
+    metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}, "labkit": MARK}
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
