@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,6 +26,9 @@ Paths = Annotated[
     list[Path], typer.Argument(metavar="PATH", help="Notebooks, and folders of them.", show_default=False)
 ]
 Timeout = Annotated[float, option("--timeout", form="SECONDS", help="What a single cell may take.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-n", metavar="N", min=0, help="Notebooks at a time; 0 is one for each CPU.")
+]
 
 
 @app.command()
@@ -36,25 +38,23 @@ def check(
         int, option(form="N", help="So many cells of a notebook may keep their output from being compared.")
     ] = 0,
     checks: Annotated[
-        str,
+        Literal["any", "solved", "unsolved"],
         option(form="HOW", help="Checks of exercises are all solved, all unsolved, or any."),
     ] = "any",
     sanitise: Annotated[
         list[Path] | None,
         option(form="FILE", help="Replacements made before outputs are compared, in nbval's form. (Repeat.)"),
     ] = None,
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-n", metavar="N", help="Notebooks at a time; 0 is one for each CPU.")
-    ] = 0,
+    jobs: Jobs = 0,
     timeout: Timeout = 120,
     junit: Annotated[Path | None, option(form="FILE", help="Also write what was found as JUnit XML.")] = None,
 ) -> None:
     """Run notebooks twice, in surroundings that differ, and compare all outputs with those committed.
 
     Each finding names the notebook, the cell (counted from 1), and the rule. The
-    two runs differ in hash seed, time zone, locale and width. A cell that is meant
-    to raise has the tag raises-exception; nbval's comments and tags that hide an
-    output are counted against --ignored.
+    two runs differ in hash seed, time zone, locale and width. A cell that is
+    meant to raise has the tag raises-exception; nbval's comments and tags that
+    hide an output are counted against --ignored.
 
     [dim]labkit notebooks check notebooks[/dim]
     [dim]labkit notebooks check lecture.ipynb --ignored 2 --junit report.xml[/dim]
@@ -64,18 +64,16 @@ def check(
     from labkit.course.validation.notebook import find_notebooks, needs
     from labkit.course.validation.report import lines, summary, write_junit
 
-    if checks not in ("any", "solved", "unsolved"):
-        raise misused("--checks", f"{checks!r} is none of any, solved and unsolved")
-    if ignored < 0 or jobs < 0 or timeout <= 0:
-        raise misused("--ignored, --jobs or --timeout", "it cannot be less than nothing")
+    if ignored < 0 or timeout <= 0:
+        raise misused("--ignored or --timeout", "it cannot be less than nothing")
     needs("nbclient", "ipykernel")
     replacements = [pair for path in sanitise or () for pair in read_replacements(path)]
-    options = Options(ignored, timeout, checks, replacements)  # type: ignore[arg-type]
+    options = Options(ignored, timeout, checks, replacements)
 
     def tell(result: Result) -> None:
         print("\n".join(lines(result)), flush=True)
 
-    results = check_all(find_notebooks(paths), options, jobs or os.cpu_count() or 1, tell)
+    results = check_all(find_notebooks(paths), options, jobs, tell)
     if junit is not None:
         write_junit(results, junit)
     print(summary(results))
@@ -151,6 +149,7 @@ def grade(
     as_json: Annotated[
         bool, typer.Option("--json", help="For a program: one list, an object for each.")
     ] = False,
+    jobs: Jobs = 0,
     timeout: Timeout = 120,
 ) -> None:
     """Run learners' notebooks, and tell who solved which exercises, and why not.
@@ -161,18 +160,15 @@ def grade(
     [dim]labkit notebooks grade */00-start-here.ipynb[/dim]
     [dim]labkit notebooks grade anna.ipynb ben.ipynb --json[/dim]
     """
-    from labkit.course.validation import grade as grading
+    from labkit.course.validation.grade import grade_all
     from labkit.course.validation.notebook import find_notebooks, needs
 
     needs("nbclient", "ipykernel")
-    files = find_notebooks(paths)
-    found, failed = [], 0
-    for file, who in zip(files, grading.names(files), strict=True):
-        try:
-            found.append(grading.grade(file, who, timeout=timeout))
-        except LabError as error:
-            complain(f"{error}.")
-            failed += 1
+    graded = grade_all(find_notebooks(paths), timeout=timeout, jobs=jobs)
+    failed = [each for each in graded if isinstance(each, LabError)]
+    found = [each for each in graded if not isinstance(each, LabError)]
+    for error in failed:
+        complain(f"{error}.")
     if as_json:
         print(json.dumps([each.as_json() for each in found], indent=1, ensure_ascii=False))
     else:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labkit.course.validation.compare import Difference, Replacements, comparable, difference
 from labkit.course.validation.findings import RULES, Finding, Result
+from labkit.course.validation.jobs import each
 from labkit.course.validation.kernel import Run, run
 from labkit.course.validation.notebook import RAISES, Notebook, code_cells, marks, read, tags
 from labkit.course.validation.rules import Checks, Found, look
@@ -40,21 +40,8 @@ class Options:
 def check_all(
     paths: Sequence[Path], options: Options, jobs: int = 1, done: Callable[[Result], object] = lambda _: None
 ) -> list[Result]:
-    """Every notebook, `jobs` at a time, in the order given; `done` is told of each as it is finished.
-
-    Each job is a process, since the sockets to a kernel must not be met by two threads.
-    """
-    if jobs == 1 or len(paths) == 1:
-        results = []
-        for path in paths:
-            results.append(check(path, options))
-            done(results[-1])
-        return results
-    with ProcessPoolExecutor(min(jobs, len(paths)), mp_context=get_context("spawn")) as pool:
-        pending = [pool.submit(check, path, options) for path in paths]
-        for finished in as_completed(pending):
-            done(finished.result())
-        return [each.result() for each in pending]
+    """Every notebook, `jobs` at a time, in the order given; `done` is told of each as it is finished."""
+    return each(partial(check, options=options), paths, jobs, done)
 
 
 def check(path: Path, options: Options) -> Result:
@@ -75,7 +62,7 @@ def check(path: Path, options: Options) -> Result:
         found.append((None, "runs", f"{error}."))
     # what breaks a rule in one cell is told once, by whoever saw it first
     found = list({(number, rule): (number, rule, words) for number, rule, words in reversed(found)}.values())
-    found.sort(key=lambda each: (each[0] or 0, _ORDER[each[1]]))
+    found.sort(key=lambda one: (one[0] or 0, _ORDER[one[1]]))
     result.findings += [
         Finding(path, number, rule, f"{sentence.rstrip('.')}.") for number, rule, sentence in found
     ]
@@ -106,8 +93,8 @@ def _stopped(done: Run) -> Found:
 
 def _compared(number: int, cell: Any, first: Run, second: Run, replacements: Replacements) -> Found:
     committed, one, other = (
-        comparable(each.outputs, replacements)
-        for each in (cell, first.notebook.cells[number - 1], second.notebook.cells[number - 1])
+        comparable(one.outputs, replacements)
+        for one in (cell, first.notebook.cells[number - 1], second.notebook.cells[number - 1])
     )
     unsteady = difference(one, other)
     changed = difference(committed, one)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labkit.course import catalogue
+from labkit.course.validation.jobs import each
 from labkit.course.validation.kernel import run
 from labkit.course.validation.notebook import RAISES, Notebook, code_cells, read, tags, verdicts
 from labkit.course.validation.surroundings import USUAL
+from labkit.errors import LabError
 
 
 @dataclass
@@ -31,6 +34,19 @@ class Grade:
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "of": len(self.solved) + len(self.unsolved)}
+
+
+def grade_all(paths: Sequence[Path], *, timeout: float = 120, jobs: int = 1) -> list[Grade | LabError]:
+    """The notebooks of a class; a file that is no notebook gives an error in place of a grade."""
+    whose = list(zip(paths, names(paths), strict=True))
+    return each(partial(_grade_or_say_why, timeout=timeout), whose, jobs)
+
+
+def _grade_or_say_why(one: tuple[Path, str], *, timeout: float) -> Grade | LabError:
+    try:
+        return grade(*one, timeout=timeout)
+    except LabError as error:
+        return error
 
 
 def grade(path: Path, who: str, *, timeout: float = 120) -> Grade:

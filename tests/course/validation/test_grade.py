@@ -60,6 +60,17 @@ def test_a_notebook_without_exercises(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "plain: 0 of 0 solved\n  no check of an exercise was run\n"
 
 
+def test_a_file_that_is_no_notebook_is_said_and_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "anna", code(QUIZ.format("c")))
+    (tmp_path / "ben.ipynb").write_text("", encoding="utf-8")
+    assert main(["notebooks", "grade", str(tmp_path), "--jobs", "1"]) == 1
+    told = capsys.readouterr()
+    assert told.out.startswith("anna: 1 of 5 solved")
+    assert told.err.startswith(f"labkit: {tmp_path / 'ben.ipynb'} is no notebook")
+
+
 def test_whose_notebook_it_is() -> None:
     assert names([Path("anna.ipynb"), Path("ben.ipynb")]) == ["anna", "ben"]
     assert names([Path("anna/00.ipynb"), Path("ben/00.ipynb")]) == ["anna", "ben"]
