@@ -235,11 +235,11 @@ def _alike(messages: pd.DataFrame) -> pd.Series[int]:
     """A number for each row, equal where rows share a trace_id or a Message-ID, through others as well."""
     import pandas as pd
 
-    number = pd.Series(range(len(messages)), index=messages.index)
+    number = pd.Series(range(len(messages)), index=messages.index, dtype="int64")
     while True:
         before = number
         for name in ("trace_id", "message_id"):
-            known = messages[name].notna()
-            number = number.where(~known, number.groupby(messages[name]).transform("min"))
+            smallest = number.groupby(messages[name]).transform("min")  # NA where there is no name
+            number = smallest.fillna(number).astype("int64")
         if number.equals(before):
-            return number.astype("int64")
+            return number

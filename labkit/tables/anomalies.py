@@ -22,6 +22,7 @@ LINE_ENDS = ("bare-lf", "bare-cr", "bare-dot")
 MANY = 20
 """Recipients of one connection from which on they are many."""
 _DENIED = r"relay|5\.7\.1"
+_POLICY = "5.7.1"  # RFC 3463 3.8: delivery not authorized
 _BEGINS = ("STARTTLS", "STLS", "TLS")
 
 
@@ -56,13 +57,15 @@ def relay_tests(
     need(recipients, "relay tests", "recipients", "address", "outcome", "text", "enhanced")
     logged_in = exchanges[exchanges["verb"].isin(["AUTH", "(response)"]) & (exchanges["code"] == 235)]
     strangers = ~_in(recipients, logged_in)
-    words = recipients["enhanced"].fillna("") + " " + recipients["text"].fillna("")
-    refused = (recipients["outcome"] == "permanent") & words.str.contains(_DENIED, case=False)
+    denied = recipients["text"].str.contains(_DENIED, case=False, na=False) | (
+        recipients["enhanced"] == _POLICY
+    )
+    refused = (recipients["outcome"] == "permanent") & denied
     domain = recipients["address"].str.extract(r"([^@]*)$", expand=False).str.lower()
     taken = (recipients["outcome"] == "ok") & ~domain.isin([name.lower() for name in local])
     found = recipients[strangers & (refused | (taken & bool(local)))]
-    verdict = (found["outcome"] == "ok").map({True: ": accepted", False: ": refused"}).astype("str")
-    detail = found["address"].fillna("?") + verdict
+    verdicts = ["accepted" if outcome == "ok" else "refused" for outcome in found["outcome"]]
+    detail = [f"{of}: {said}" for of, said in zip(found["address"].fillna("?"), verdicts, strict=True)]
     return _told(found.assign(detail=detail), "relay-test", "RFC 5321 7.9")
 
 
