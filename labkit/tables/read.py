@@ -30,20 +30,31 @@ Keys = KeyLog | Where
 
 
 @overload
-def read_capture(source: Source, *, name: str | None = None, keys: Keys | None = None) -> Capture: ...
+def read_capture(
+    source: Source, *, name: str | None = None, keys: Keys | None = None, jobs: int = 1
+) -> Capture: ...
 @overload
 def read_capture(source: list[Where] | tuple[Where, ...], *, keys: Keys | None = None) -> Captures: ...
 def read_capture(
-    source: Source | list[Where] | tuple[Where, ...], *, name: str | None = None, keys: Keys | None = None
+    source: Source | list[Where] | tuple[Where, ...],
+    *,
+    name: str | None = None,
+    keys: Keys | None = None,
+    jobs: int = 1,
 ) -> Capture | Captures:
-    """The capture in a file: pcap, pcapng, either compressed by gzip, or labkit's own .jsonl or .parquet.
+    """The capture in a file: pcap or pcapng, also compressed (gzip, zstd); labkit's own .jsonl or .parquet.
 
     Several paths give a `Captures`, whose tables are those of all of them, one behind the other.
     TLS of version 1.2 and 1.3 is opened with `keys`, a key log as SSLKEYLOGFILE names one (or a `KeyLog`),
     and with the secrets that a pcapng file holds itself.
+    With `jobs` that many processes share the work of each table of a large file (see passes.py).
     Raises LabError if a file cannot be opened, or is no capture or no key log.
     """
     log = key_log(keys)
+    if jobs > 1 and isinstance(source, str | PathLike):
+        from labkit.tables.shared import SharedCapture
+
+        return SharedCapture(source, jobs, name=name, keys=log)
     if isinstance(source, list | tuple):
         return Captures([Capture(read_tape(each, keys=log)) for each in source])
     return Capture(read_tape(source, name=name, keys=log))
@@ -65,6 +76,8 @@ class Captures:
         self.captures = captures
 
     def rows(self, table: str = "exchanges") -> Table:
+        if len(self.captures) == 1:
+            return self.captures[0].rows(table)
         whole = Table(table)
         for capture in self.captures:
             rows = capture.rows(table)

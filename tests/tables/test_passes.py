@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -58,6 +59,17 @@ def test_runs_that_wait_on_the_disk_are_the_same(busy: Path, monkeypatch: pytest
 
 def test_processes_share_the_work(busy: Path) -> None:
     assert passed(busy, jobs=2, window=100_000) == whole(busy)
+
+
+def test_a_capture_of_several_processes(busy: Path) -> None:
+    alone, shared = read_capture(busy), read_capture(busy, jobs=2)
+    for table in ("exchanges", "connections"):
+        assert shared.rows(table) == alone.rows(table)
+    pd.testing.assert_frame_equal(shared.exchanges, alone.exchanges)
+    assert shared.with_secrets().rows("exchanges") == alone.with_secrets().rows("exchanges")
+    assert shared.where(3).rows("exchanges") == alone.where(3).rows("exchanges")
+    assert shared.name == alone.name
+    assert repr(shared) == repr(alone)
 
 
 def test_a_share_is_whole_connections(busy: Path) -> None:
