@@ -16,7 +16,7 @@ import pytest
 from labkit.clients import stdlib
 from labkit.clients.dialogue import Dialogue, DialogueSession
 from labkit.clients.imap import Refused, append, retrieve_all
-from labkit.net.driver import converse, session_protocol
+from labkit.net.driver import SessionProtocol, converse
 from labkit.net.loopback import LoopbackNetwork
 from labkit.net.network import Network
 from labkit.net.simulated import SimulatedNetwork
@@ -53,7 +53,7 @@ class House:
             self.fred.inbox.append(data)
 
     def protocol(self) -> object:
-        return session_protocol(ImapSession(self.site), self.site.tls)
+        return SessionProtocol(ImapSession(self.site), self.site.tls)
 
     def port(self, nominal: int = 143) -> int:
         assert isinstance(self.network, LoopbackNetwork)

@@ -12,7 +12,7 @@ from labkit.clients.dialogue import Dialogue, DialogueSession
 from labkit.clients.pop3 import Refused, retrieve_all
 from labkit.grammar import sasl
 from labkit.net import sockets
-from labkit.net.driver import converse, session_protocol
+from labkit.net.driver import SessionProtocol, converse
 from labkit.net.loopback import LoopbackNetwork
 from labkit.net.network import Network
 from labkit.net.simulated import SimulatedNetwork
@@ -49,7 +49,7 @@ class House:
         self.mrose = self.add("mrose")
 
     def protocol(self) -> object:
-        return session_protocol(Pop3Session(self.site), self.site.tls)
+        return SessionProtocol(Pop3Session(self.site), self.site.tls)
 
     def add(self, name: str) -> Account:
         account = self.store.add_user(f"{name}@example.org", "secret")

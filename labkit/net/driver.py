@@ -220,13 +220,6 @@ class SessionProtocol(asyncio.Protocol):
             wire.connection.ended = None
 
 
-def session_protocol(
-    session: Session, tls: MakeContext | None = None, side: Side = "server"
-) -> SessionProtocol:
-    """The protocol that runs this session, as the factories of `listen` and `connect` need it."""
-    return SessionProtocol(session, tls, side)
-
-
 class _Conversation(SessionProtocol):
     """A client's session whose end somebody awaits."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from labkit.clients.dialogue import Disconnected
 from labkit.errors import LabError, Stalled
-from labkit.net.driver import converse, session_protocol
+from labkit.net.driver import SessionProtocol, converse
 from labkit.net.session import StartTLS
 
 
@@ -33,7 +33,7 @@ class Place:
 
     def make(self):
         self.sessions.append(self.line_server())
-        return session_protocol(self.sessions[-1], self.context)
+        return SessionProtocol(self.sessions[-1], self.context)
 
     def converse(self, session, port=110, limit=10_000, **options):
         talk = converse(self.network, self.client, self.server.address, port, session, **options)
@@ -170,7 +170,7 @@ def test_stalled_names_who_waits_for_whom(calm, talk):
 
 def test_silence_is_ended_by_the_servers_idle_timeout(calm, talk):
     def client():
-        return session_protocol(talk(b"MUTE"), side="client")
+        return SessionProtocol(talk(b"MUTE"), side="client")
 
     calm.network.run(calm.network.connect(calm.client, calm.server.address, 110, client))
     calm.network.wait(700)

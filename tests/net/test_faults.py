@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from labkit.clients.dialogue import Disconnected
-from labkit.net.driver import converse, session_protocol
+from labkit.net.driver import SessionProtocol, converse
 from labkit.net.faults import (
     CUT,
     PASS,
@@ -30,7 +30,7 @@ def run(network, line_server, talk, authority):
     def context():
         return authority.server_context(["server"])
 
-    network.run(network.listen(server, 110, lambda: session_protocol(line_server(), context)))
+    network.run(network.listen(server, 110, lambda: SessionProtocol(line_server(), context)))
     network.answer(server, 53, lambda question: b"answer to " + question)
 
     def run(rule, *commands):

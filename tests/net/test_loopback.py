@@ -12,7 +12,7 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from labkit.errors import LabError
-from labkit.net.driver import converse, session_protocol
+from labkit.net.driver import SessionProtocol, converse
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def server(loopback):
 
 
 def listen(network, server, line_server, **options):
-    factory = lambda: session_protocol(line_server())  # noqa: E731
+    factory = lambda: SessionProtocol(line_server())  # noqa: E731
     return network.run(network.listen(server, 110, factory, service="lines", **options))
 
 

@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP
 
 from labkit.errors import LabError, Stalled
 from labkit.net import sockets
-from labkit.net.driver import session_protocol
+from labkit.net.driver import SessionProtocol
 from labkit.net.session import Close, Send, StartTLS
 
 
@@ -111,7 +111,7 @@ class Clients:
             return SMTP(self.handler, hostname="mx.example.org", tls_context=context(), loop=network.loop)
 
         def session(greeting, answer):
-            return lambda: session_protocol(Replies(greeting, answer), context)
+            return lambda: SessionProtocol(Replies(greeting, answer), context)
 
         network.run(network.listen(server, 25, smtp, service="smtp"))
         network.run(network.listen(server, 465, smtp, service="smtps", tls=context))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 
-from labkit.net.driver import converse, session_protocol
+from labkit.net.driver import SessionProtocol, converse
 from labkit.net.network import START
 from labkit.net.tls import Authority
 
@@ -58,7 +58,7 @@ def test_the_key_log(simulated, line_server, talk, tmp_path):
     authority = Authority()
     authority.keylog = str(tmp_path / "keys")
     a, b = simulated.host("a"), simulated.host("b")
-    make = lambda: session_protocol(line_server())  # noqa: E731
+    make = lambda: SessionProtocol(line_server())  # noqa: E731
     simulated.run(simulated.listen(b, 995, make, tls=lambda: authority.server_context(["b"])))
     tls = authority.client_context(), "b"
     simulated.run(converse(simulated, a, b.address, 995, talk(b"QUIT"), tls=tls))

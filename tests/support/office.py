@@ -85,12 +85,12 @@ class Office:
 
     def protocol(self, service: str, **options: Any) -> Any:
         """A new connection's end at the server."""
-        from labkit.net.driver import session_protocol
+        from labkit.net.driver import SessionProtocol
 
         if standards.service(service).protocol == "smtp":
             policy = "relay" if service == "smtp" else "submission"
             return SMTPServer(self.site, self, policy=policy, **options)
-        return session_protocol(self.session(service), self.site.tls)
+        return SessionProtocol(self.session(service), self.site.tls)
 
     def session(self, service: str) -> Session:
         if standards.service(service).protocol == "pop3":
