@@ -1,8 +1,8 @@
 """One message, taken apart: its lines, fields, parts and segments, its way, and what it breaks.
 
-Each function takes octets as they were received, or text as it was pasted, whose line ends become
-CRLF.  What is too long for a table's cell is a picture.  Nothing is sent
-anywhere, and nothing of the message is believed.
+Each function takes octets as they were received, or text as it was pasted, whose line ends become CRLF.
+What is too long for a table's cell is a picture.  Nothing is sent anywhere, and nothing of the message is
+believed.
 """
 
 from __future__ import annotations

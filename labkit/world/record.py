@@ -27,15 +27,12 @@ from labkit.net import tcp
 from labkit.net.faults import Rule
 from labkit.net.loopback import LoopbackNetwork
 from labkit.net.network import Host
-from labkit.net.outside import connected, why
+from labkit.net.outside import CONNECT_TIMEOUT, connected, why
 from labkit.net.tap import Tap
 from labkit.net.tcp import LOCALHOST, RealEnd, RealRelay, microseconds
 from labkit.net.wire import start_tls
 from labkit.tables import Capture
 from labkit.world.faults import strip_starttls
-
-CONNECT_TIMEOUT = 30.0
-"""Seconds until a server that does not answer is given up."""
 
 _HELLO = b"\x16"  # how TLS begins, and no command
 _ASKED = re.compile(rb"(?:^|\s)(?:STARTTLS|STLS)[ \t]*\r?\n\Z", re.IGNORECASE)
