@@ -22,6 +22,15 @@ def word(answer: Any) -> str:
     return " ".join(answer.lower().replace("’", "'").replace("_", " ").split())  # noqa: RUF001
 
 
+def text(answer: Any) -> str:
+    """A text as it stands; octets are read as UTF-8."""
+    if isinstance(answer, bytes):
+        return answer.decode("utf-8", "replace")
+    if not isinstance(answer, str):
+        raise Unreadable(f"The answer is {_kind(answer)}, not a text.")
+    return answer
+
+
 def words(answer: Any) -> set[str]:
     """Several words: a list, a set, a tuple, or one text with commas, "and", "or"."""
     if isinstance(answer, str):

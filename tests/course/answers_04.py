@@ -45,7 +45,7 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
             (("qm9iiq==",), "Q is 16, q is 42"),
             (("Bob!",), "yours are 4"),
             (("AAAAAA==",), "groups of six"),
-            ((5,), "not a text"),
+            ((5,), "a number, not a text"),
         ],
     ),
     "04.2": (

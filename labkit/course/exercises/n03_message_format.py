@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labkit.course.answers import Unreadable, mapping, word
+from labkit.course.answers import text as text_of
 from labkit.course.evidence import DEVICES, Evidence
 from labkit.course.model import exercise
 from labkit.course.sample_letter import SAMPLE
@@ -74,7 +75,7 @@ Noon as always?
     """,
 )
 def fold_it(answer: Any) -> str | None:
-    text = _text(answer).replace("\\r\\n", "\r\n").removesuffix("\r\n")  # typed into the card, perhaps
+    text = text_of(answer).replace("\\r\\n", "\r\n").removesuffix("\r\n")  # typed into the card, perhaps
     if "\n" in text.replace("\r\n", ""):
         return "A line ends in \\n alone. In a message a line ends in \\r\\n."
     lines = text.split("\r\n")
@@ -364,11 +365,3 @@ def mend_it(answer: Any) -> str | None:
     if b"Noon as always?" not in root.body:
         return "The text of the letter is gone, or has become a part of the header."
     return None
-
-
-def _text(answer: Any) -> str:
-    if isinstance(answer, bytes):
-        return answer.decode("utf-8", "replace")
-    if not isinstance(answer, str):
-        raise Unreadable("The answer is not a text.")
-    return answer

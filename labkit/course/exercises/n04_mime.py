@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labkit.course.answers import Unreadable, numbers
+from labkit.course.answers import text as text_of
 from labkit.course.model import exercise
 from labkit.course.postcard import PICTURE, POSTCARD
 from labkit.message.linting import lint
@@ -52,7 +53,7 @@ PICTURE_PART = "1.2.2"
     """,
 )
 def base64_by_hand(answer: Any) -> str | None:
-    text = _text(answer).strip()
+    text = text_of(answer).strip()
     if text == BOB:
         return None
     if text.rstrip("=") == BOB.rstrip("="):
@@ -97,7 +98,7 @@ def base64_by_hand(answer: Any) -> str | None:
     """,
 )
 def quoted_printable_by_hand(answer: Any) -> str | None:
-    text = _text(answer).rstrip("\r\n")
+    text = text_of(answer).rstrip("\r\n")
     if text == CHEESE:
         return None
     if not text.isascii():
@@ -334,11 +335,3 @@ def _error(data: bytes) -> str | None:
             where = complaint(data, found).partition(": error: ")[0]
             return f"There is an error in {where}: {found.sentence} ({found.rule})"
     return None
-
-
-def _text(answer: Any) -> str:
-    if isinstance(answer, bytes):
-        return answer.decode("utf-8", "replace")
-    if not isinstance(answer, str):
-        raise Unreadable("The answer is not a text.")
-    return answer
