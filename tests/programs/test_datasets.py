@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.programs import needs, run
+from support.programs import fields, needs, run
 
 from labkit import datasets
 from labkit.grammar.framing import dot_stuff
 from labkit.tables import Capture
 
 pytestmark = [pytest.mark.programs, needs("tshark")]
-
-BETWEEN = "\x1f"  # values of one packet
 
 
 class Differences(NamedTuple):
@@ -38,16 +36,6 @@ LITERAL = {"imapclient-starttls": Counter({"RE:": 1})}
 
 # mpop pipelines (RFC 2449 6.6): of several replies in one packet tshark sees the first.
 IN_ONE_PACKET = {"mpop-stls": 2}
-
-
-def fields(file: Path, *names: str) -> list[list[str]]:
-    command = ["tshark", "-r", file.name, "-T", "fields", "-E", f"aggregator={BETWEEN}", "-E", "separator=/t"]
-    for name in names:
-        command += ["-e", name]
-    ran = run(file.parent, *command)
-    assert ran.returncode == 0, ran.stderr
-    columns = zip(*(line.split("\t") for line in ran.stdout.split("\n")[:-1]), strict=True)
-    return [[value for cell in column for value in cell.split(BETWEEN) if value] for column in columns]
 
 
 def compared(theirs: list[str], ours: list[str]) -> Differences:

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.programs import needs, run
+from support.programs import fields, needs, run
 from support.serving import LETTER, SERVICES
 
 from labkit.cli import main
@@ -20,18 +20,6 @@ from labkit.world.serve import Options, Serving, serve
 pytestmark = [pytest.mark.programs, needs("tshark")]
 
 BOB = ("bob@example.org", "secret")
-BETWEEN = "\x1f"  # values of one packet
-
-
-def fields(file: Path, *names: str) -> list[list[str]]:
-    """All values of some of Wireshark's fields, in the order of the packets; what is absent is left out."""
-    command = ["tshark", "-r", file.name, "-T", "fields", "-E", f"aggregator={BETWEEN}", "-E", "separator=/t"]
-    for name in names:
-        command += ["-e", name]
-    ran = run(file.parent, *command)
-    assert ran.returncode == 0, ran.stderr
-    columns = zip(*(line.split("\t") for line in ran.stdout.split("\n")[:-1]), strict=True)
-    return [[value for cell in column for value in cell.split(BETWEEN) if value] for column in columns]
 
 
 def said(capture: Capture, protocol: str) -> Table:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 LONGEST_RUN = 60  # seconds
+BETWEEN = "\x1f"  # values of one packet
 
 
 def needs(*names: str) -> pytest.MarkDecorator:
@@ -44,6 +45,17 @@ def settings(folder: Path, name: str, text: str) -> str:
     path.touch(mode=0o600)
     path.write_text(text)
     return str(path)
+
+
+def fields(file: Path, *names: str) -> list[list[str]]:
+    """All values of some of Wireshark's fields, in the order of the packets; what is absent is left out."""
+    command = ["tshark", "-r", file.name, "-T", "fields", "-E", f"aggregator={BETWEEN}", "-E", "separator=/t"]
+    for name in names:
+        command += ["-e", name]
+    ran = run(file.parent, *command)
+    assert ran.returncode == 0, ran.stderr
+    columns = zip(*(line.split("\t") for line in ran.stdout.split("\n")[:-1]), strict=True)
+    return [[value for cell in column for value in cell.split(BETWEEN) if value] for column in columns]
 
 
 def _path() -> str:
