@@ -15,6 +15,7 @@ from labkit.views.markup import Markup, el, join, paragraphs, prose
 from labkit.views.picture import Picture
 
 WIDTH = 78
+_CELL = "text-align:left;white-space:normal;vertical-align:top"  # words, not numbers
 
 
 def exercise_card(exercise: Exercise) -> Picture:
@@ -95,18 +96,19 @@ def terms_card(terms: Sequence[tuple[Term, str]]) -> Picture:
 
 def glossary_card(head: str, terms: Sequence[tuple[Term, str]]) -> Picture:
     """All terms as a table: what each means, and where an RFC and the course say so."""
-    columns = el("tr", *(el("th", name, scope="col") for name in ("word", "meaning", "RFC", "in the course")))
+    names = ("word", "meaning", "RFC", "in the course")
+    columns = el("thead", el("tr", *(el("th", name, scope="col", style=_CELL) for name in names)))
     rows = [
         el(
             "tr",
-            el("th", term.term, scope="row"),
-            *(el("td", cell) for cell in (term.meaning, term.source, place)),
+            el("th", term.term, scope="row", style=_CELL),
+            *(el("td", said, style=_CELL) for said in (term.meaning, term.source, place)),
         )
         for term, place in terms
     ]
-    table = el("div", el("table", columns, *rows), class_="lk-sum")
+    table = el("div", el("table", columns, el("tbody", *rows)), class_="lk-sum")
     html = card("", el("p", head, class_="lk-head"), table)
-    return _picture(f"{head}\n{_terms_text(terms)}", head, html)
+    return Picture(f"{head}\n{_terms_text(terms)}", head, html=html, parts=("card", "summary"))
 
 
 def _terms_text(terms: Iterable[tuple[Term, str]]) -> str:
