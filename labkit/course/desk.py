@@ -8,10 +8,11 @@ on the wire.  The progress file is written when a check passes, and read only by
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, ParamSpec
 
-from labkit.course import catalogue, places, questions, terms
+from labkit.course import catalogue, places, questions, sections, terms
 from labkit.course.cards import (
     exercise_card,
     glossary_card,
@@ -50,6 +51,7 @@ def _in_words(function: Callable[P, Any]) -> Callable[P, Any]:
 def exercise(number: str, world: Any = None) -> Any:
     """Show an exercise ("00.1"); with `world`, the card in JupyterLab can check what happened in it."""
     found = catalogue.get(number)
+    sections.pass_by(number)
     from labkit.views.panels import interactive
 
     if interactive():
@@ -64,6 +66,8 @@ def check(number: str, *given: Any) -> Picture:
     verdict = found.judge(*given)
     if verdict.ok:
         Progress().record(number)
+    elif "capture" in found.takes and sections.is_left(number):
+        verdict = replace(verdict, reason=f"{verdict.reason}\n\n{sections.ELSEWHERE}")
     return verdict_card(verdict)
 
 
@@ -128,6 +132,7 @@ def recall(notebook: str) -> Picture:
 def glossary(*words: str) -> Picture:
     """What these terms mean, where an RFC says so and where the course does; without any, all in a table."""
     found = [terms.look_up(word) for word in words]
+    sections.pass_by("glossary")
     if not found:
         return glossary_card("Glossary", [(each, places.place(each.term)) for each in terms.TERMS])
     return terms_card([(each, places.place(each.term)) for each in found])
