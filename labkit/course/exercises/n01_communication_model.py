@@ -170,17 +170,26 @@ def two_hats(answer: Any, capture: Evidence) -> str | None:
         "If his host is always there, nobody has to keep his mail for him. What must it run to take "
         "letters in?",
         "The sender's server looks up the MX of Bob's domain: it must name Bob's own host.",
-        "In the world of this section the recipient's host runs SMTP. Send a letter to that user; fetch "
-        "nothing.",
+        "Section 4 does it for Carol, with `world.always_on`. Bob too needs a domain that no other server "
+        "keeps, such as example.net. Then send him a letter, let it settle, and fetch nothing.",
     ),
     solution="""
-        Let the MX of Bob's domain lead to his own host, which runs an SMTP server, and send a letter. The
-        relay connection then ends at the recipient's host, and the letter is where he reads it.
+        Give Bob a domain of his own, whose MX leads to his own host, and send a letter. The relay connection
+        then ends at the recipient's host, and the letter is where he reads it:
+
+            house = world.always_on("bob@example.net")
+            alice.submit(alice.compose(to="bob@example.net", subject="Tea at four"))
+            world.settle()
     """,
     second_way="""
-        Put Bob on the server itself, as a user with a shell there: he reads the mailbox on the machine to
-        which it was delivered. Then one device is both recipient's server and recipient's host, and no
-        access protocol is needed either.
+        Let him keep his address. For that, example.org must have no mail server yet when his host comes; so
+        begin with a world that has example.com alone:
+
+            world = World(seed=0, domains=["example.com"])
+            alice = world.user("alice@example.com")
+            house = world.always_on("bob@example.org", host="bob-pc.example.org")
+            alice.submit(alice.compose(to="bob@example.org", subject="Tea at four"))
+            world.settle()
     """,
     explanation="""
         POP3 and IMAP are there for hosts that come and go. A host that is always on can be the last stop of
