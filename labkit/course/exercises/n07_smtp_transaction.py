@@ -131,7 +131,7 @@ forged = quiz(
         "Think of a mailing list: who stands in From, who in MAIL? Could a server insist that they agree?",
     ),
     solution="""
-        c. The server said 250 five times, and never had a reason to look.
+        c. The server said 250 four times, and never had a reason to look.
     """,
     second_way="""
         Ask the table: no row of `world.capture.exchanges` has the president in `verb` or `argument`. He is in
