@@ -205,6 +205,8 @@ def _md5(text: str) -> str:
     solution="""
         Make the digest of each word, and take the word whose digest was on the wire:
 
+            import hashlib
+
             rows = world.capture.with_secrets().exchanges
             greeting = rows.text.iloc[0]
             timestamp = greeting[greeting.index("<"):]
@@ -214,7 +216,8 @@ def _md5(text: str) -> str:
                     answer = word
     """,
     second_way="""
-        Turn it round: make all forty digests first, as a dict, and look up the one that was heard.
+        Turn it round: with timestamp and digest as above, make all forty digests first, as a dict, and look
+        up the one that was heard.
 
             book = {hashlib.md5((timestamp + word).encode()).hexdigest(): word for word in COMMON}
             answer = book[digest]
