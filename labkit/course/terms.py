@@ -70,7 +70,7 @@ mail exchanger | A host that takes mail for a domain; its MX record says so. | R
 mailbox | Where delivered messages rest until somebody reads them; in IMAP one of several folders of an account. | RFC 5321 2.3.11
 maildrop | What POP3 calls the mailbox that a session has locked for itself. | RFC 1939 4
 mailing list | An address that a server replaces by others, with an envelope of its own: its owner hears of failures. | RFC 5321 3.9.2
-man in the middle | Somebody on the line between two hosts who reads what passes and can change it. Each end believes to speak with the other. | RFC 3207 6
+man in the middle | Somebody on the line between two hosts who reads what passes and can change it. Each end believes that it speaks with the other. | RFC 3207 6
 mechanism | One way to log in, with a name of its own, which AUTH in SMTP and POP3 and AUTHENTICATE in IMAP have in common: PLAIN, SCRAM-SHA-256. | RFC 4422 3
 media type | What a part is, in two words: text/plain, image/png, multipart/mixed. The first is the kind, the second the very format. | RFC 2045 5
 Message-ID | The field with a name for this one message, unique in the world. | RFC 5322 3.6.4
