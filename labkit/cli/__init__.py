@@ -42,6 +42,7 @@ def labkit(
     [dim]labkit record[/dim]                  what passes between any client and any server
     [dim]labkit fetch[/dim]                   mail from any POP3 server
     [dim]labkit dissect session.pcap[/dim]    the mail traffic in somebody's capture
+    [dim]labkit export STORE DIR[/dim]        mailboxes for other programs
     [dim]labkit lint letter.eml[/dim]         what a message breaks, and where
     [dim]labkit lab[/dim]                     the course, in JupyterLab
     [dim]labkit notebooks check DIR[/dim]     notebooks that keep their word, yours too

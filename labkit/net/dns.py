@@ -53,7 +53,7 @@ class Names:
         self._records: dict[dns.name.Name, dict[dns.rdatatype.RdataType, dns.rrset.RRset]] = {}
         self._failing: set[dns.name.Name] = set()
 
-    def add(self, name: str, kind: str, *values: str, ttl: int = TTL) -> None:
+    def add(self, name: str, kind: str, *values: str) -> None:
         """Records as in a zone file: `add("example.org", "MX", "10 mx.example.org")`.
 
         Names in values are absolute, with or without the last dot; `"0 ."` is the null MX.  The value
@@ -68,7 +68,7 @@ class Names:
                 value = " ".join(
                     f'"{_escape(value[i : i + 255])}"' for i in range(0, max(1, len(value)), 255)
                 )
-            rrset.add(dns.rdata.from_text(dns.rdataclass.IN, rdtype, value, dns.name.root, False), ttl)
+            rrset.add(dns.rdata.from_text(dns.rdataclass.IN, rdtype, value, dns.name.root, False), TTL)
 
     def remove(self, name: str, kind: str | None = None) -> None:
         """Forget the records of a name, or only those of one type."""
