@@ -20,6 +20,7 @@ from labkit.clients import pop3
 from labkit.clients.dialogue import Dialogue
 from labkit.errors import LabError
 from labkit.views.rows import rows_of, select
+from labkit.views.words import digits
 from labkit.world.devices import UserHost
 from labkit.world.world import World
 
@@ -134,7 +135,7 @@ def _measures(world: World) -> dict[str, str]:
         "of these on the PC": str(sum(name == "bob-pc" for name, _ in copies)),
         "of these on the phone": str(sum(name == "bob-phone" for name, _ in copies)),
         "RETR that brought a letter again": str(len(fetched) - len(copies)),
-        "octets by POP3": f"{octets:,}".replace(",", " "),
+        "octets by POP3": digits(octets),
         "letters left on the server": str(len(left)),
-        "octets left on the server": f"{sum(map(len, left)):,}".replace(",", " "),
+        "octets left on the server": digits(sum(map(len, left))),
     }

@@ -22,6 +22,7 @@ from labkit.grammar import pop3, sasl
 from labkit.grammar.framing import CRLF
 from labkit.net.tap import Record, Side
 from labkit.states.pop3 import IN_TRANSACTION
+from labkit.views.words import digits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,7 @@ def _guessed(heard: Heard, user: str) -> str:
         return "nothing to try on"
     fits, price = test
     found = any(fits(word) for word in COMMON)
-    hashes = "1 hash" if price == 1 else f"{price:,} hashes".replace(",", " ")
+    hashes = "1 hash" if price == 1 else f"{digits(price)} hashes"
     return f"{'found' if found else 'not found'}, {hashes} a guess"
 
 

@@ -19,7 +19,7 @@ from labkit.views.journey import protocol_words
 from labkit.views.markup import Markup, el
 from labkit.views.picture import Picture
 from labkit.views.rows import Row, tables_of
-from labkit.views.words import duration, listing, visible
+from labkit.views.words import digits, duration, listing, visible
 
 EDGES = [digit * 10**power for power in range(1, 12) for digit in (1, 2, 5)]
 """µs: where one class of latencies ends and the next begins."""
@@ -131,12 +131,8 @@ def _facts(found: Figures) -> list[tuple[str, str]]:
     counted += [("messages carried", found.messages)]
     counted += [("octets", found.total("sent") + found.total("received"))]
     counted += [("refusals", found.total("refused")), ("without reply", found.total("unanswered"))]
-    facts = [(name, _number(value)) for name, value in [*counted, ("flaws", found.flaws)]]
+    facts = [(name, digits(value)) for name, value in [*counted, ("flaws", found.flaws)]]
     return [*facts, ("lab time", duration(found.span))]
-
-
-def _number(value: int) -> str:
-    return f"{value:,}".replace(",", " ")
 
 
 _HEADS = ("", "connections", "exchanges", "round trips", "octets sent", "octets received", "refused",
@@ -147,7 +143,7 @@ def _cells(group: Group) -> list[str]:
     numbers = [group.connections, group.exchanges, group.round_trips, group.sent, group.received]
     numbers += [group.refused, group.unanswered]
     waits = [round(median(group.latencies)), max(group.latencies)] if group.latencies else []
-    return [group.name, *map(_number, numbers), *(map(duration, waits) if waits else ("", ""))]
+    return [group.name, *map(digits, numbers), *(map(duration, waits) if waits else ("", ""))]
 
 
 def _table(groups: Iterable[Group]) -> Markup:

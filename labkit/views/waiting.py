@@ -20,7 +20,7 @@ from labkit.views.ends import ROLES, ends_of
 from labkit.views.picture import Picture
 from labkit.views.rows import Row, micros, tables_of
 from labkit.views.waiting_draw import draw
-from labkit.views.words import clock, duration, listing, plural, short, visible, weekday
+from labkit.views.words import clock, digits, duration, listing, plural, short, visible, weekday
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +171,7 @@ def _measures(one: Traffic) -> dict[str, str]:
         "tries of servers to pass letters on": str(one.tries),
         "tries that nobody answered": str(len(one.in_vain)),
         "connections opened by the recipient's host": str(one.fetches),
-        "octets to and from the recipient's host": f"{one.octets:,}".replace(",", " "),
+        "octets to and from the recipient's host": digits(one.octets),
         "where the letters waited": _where(one),
     }
 

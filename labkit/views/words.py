@@ -31,9 +31,14 @@ def short(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)].rstrip() + "…"
 
 
+def digits(number: int) -> str:
+    """A whole number, its digits in groups of three: `1 024`."""
+    return f"{number:,}".replace(",", " ")
+
+
 def plural(number: int, noun: str) -> str:
     """`1 octet`, `1 024 octets`."""
-    return f"{number:,}".replace(",", " ") + f" {noun}" + ("" if number == 1 else "s")
+    return f"{digits(number)} {noun}" + ("" if number == 1 else "s")
 
 
 def duration(microseconds: int) -> str:
