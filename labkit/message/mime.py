@@ -67,19 +67,20 @@ class _Tree:
 
     def read(self) -> Part:
         """Look at every line that may be a delimiter, from the first to the last."""
-        data, levels = self.data, self.levels
+        data, levels, find = self.data, self.levels, self.data.find
         behind = self._open_part(0, "text/plain")
         root = self.open[0]
         while levels and (before := self._next_line(behind - 1)) >= 0:
-            behind = data.find(b"\n", before + 1) + 1 or len(data)
+            behind = find(b"\n", before + 1) + 1 or len(data)
             line = data[before + 3 : behind].rstrip(b" \t\r\n")
             level = levels.get(line)
             if closes := level is None and line.endswith(b"--"):
                 level = levels.get(line[:-2])
             if level is None:
                 continue
-            # the line's end before a delimiter belongs to it (RFC 2046 5.1.1)
-            self._close_parts(level + 1, before - 1 if before and data[before - 1] == 13 else before)
+            if before and data[before - 1] == 13:
+                before -= 1  # the line's end before a delimiter belongs to it (RFC 2046 5.1.1)
+            self._close_parts(level + 1, before)
             if closes:
                 self._forget(self.open[level])
             else:
@@ -105,9 +106,11 @@ class _Tree:
         while True:
             fields = _FIELDS.match(data, offset)
             end = fields.end() if fields else offset
-            if data.startswith(b"--", end):
+            next_octets = data[end : end + 2]
+            if next_octets == b"--":
                 end = self._fields_end(end)
-            behind = end + (2 if data.startswith(b"\r\n", end) else data.startswith(b"\n", end))
+                next_octets = data[end : end + 2]
+            behind = end + (2 if next_octets == b"\r\n" else next_octets[:1] == b"\n")
             part = Part(data, offset, behind, default)
             if behind == end < len(data):
                 part.notice("missing-empty-line", end)
@@ -138,13 +141,13 @@ class _Tree:
     def _boundary(self, part: Part, header: bytes) -> bytes:
         """The boundary that a multipart names; empty: it is none, or names none."""
         at = header.find(b"content-type:")
+        usual = at == 0 or (at > 0 and header[at - 1] == 10)
         if (
-            header.count(b"content-type") == 1
+            usual
+            and header.find(b"content-type", at + 1) < 0
             and (found := _MULTIPART.match(header, at))
             and header.isascii()
         ):
-            if at and header[at - 1] != 10:
-                return b""
             if found[1] == b"digest":
                 part.default_inside = "message/rfc822"
             return self.data[part.offset + found.start(2) : part.offset + found.end(2)]

@@ -6,7 +6,7 @@ and what that means are made when they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from labkit.message.defects import Defect
@@ -41,10 +41,12 @@ class Part:
     # what most parts never come to need, so that making one is cheap
     number: int | str = 1
     prefix = ""
+    children: Sequence[Part] = ()
     boundary = b""  # while it may still come
     default_inside = "text/plain"  # the type of a part in this that does not tell
     _noticed: tuple[Defect, ...] = ()
-    _inner: str | None = None
+    _inner = ""
+    _inside_it: list[Part] | None = None
     _fields: list[Field] | None = None
     _first: dict[str, bytes] | None = None
     _described: Described | None = None
@@ -54,7 +56,6 @@ class Part:
         self.offset = offset
         self.header_end = self.end = header_end
         self.default = default  # the type, if Content-Type does not tell
-        self.children: list[Part] = []
 
     def __repr__(self) -> str:
         inside = f", {len(self.children)} parts inside" if self.children else ""
@@ -62,12 +63,15 @@ class Part:
 
     def place(self, around: Part) -> None:
         """Let this be the next part inside that."""
-        if around._inner is None:  # shared by all its parts: a long one must not be kept for each
+        siblings = around._inside_it
+        if siblings is None:
+            around.children = around._inside_it = siblings = []
             path = around.path.removesuffix("TEXT")
+            # shared by all its parts: a long one must not be kept for each
             around._inner = path if not path or path.endswith(".") else path + "."
         self.prefix = around._inner
-        around.children.append(self)
-        self.number = len(around.children)
+        siblings.append(self)
+        self.number = len(siblings)
 
     @property
     def path(self) -> str:

@@ -111,6 +111,7 @@ def others() -> dict[str, tuple[Callable[[bytes], Any], int]]:
     found: dict[str, tuple[Callable[[bytes], Any], int]] = {}
     for name, module, function, enough in (
         ("fast-mail-parser (Rust)", "fast_mail_parser", "parse_email", 10_000),
+        ("fast-mail-parser (Rust), tree", "fast_mail_parser", "parse_email_tree", 10_000),
         ("flanker", "flanker.mime", "from_string", 300),
         ("mail-parser", "mailparser", "parse_from_bytes", 100),
         ("eml-parser", "eml_parser", "EmlParser", 50),
