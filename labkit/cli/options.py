@@ -80,6 +80,14 @@ def check_target(format: TourFormat, output: Path | None) -> None:
         raise misused("--format", f"{format} is not for a terminal: name a file with -o FILE")
 
 
+def check_capture_name(option: str, path: Path) -> None:
+    """A capture that is kept has a name that says in which format."""
+    from labkit.world.serve import is_capture_name
+
+    if not is_capture_name(path):
+        raise misused(option, f"{path} ends neither in .pcap nor in .pcapng, .jsonl or .parquet")
+
+
 def sentence_of(error: LabError) -> str:
     """What an error says, without the picture of the octets that some add on further lines."""
     return str(error).partition("\n")[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from labkit.cli.options import KEEPING, complain, misused, option
+from labkit.cli.options import KEEPING, check_capture_name, complain, misused, option
 from labkit.errors import LabError
 
 if TYPE_CHECKING:
@@ -98,10 +98,9 @@ def record(
     from labkit.world.record import Route, recording
 
     if output is not None:
-        if not serve.is_capture_name(output):
-            raise misused("--output", f"{output} ends neither in .pcap nor in .pcapng, .jsonl or .parquet")
+        check_capture_name("--output", output)
         serve.check_writable(output)
-    if keys is not None and (no_secrets or output is None or not output.name.endswith(serve.NG)):
+    if keys is not None and (no_secrets or output is None or not output.name.endswith(serve.PCAPNG)):
         raise misused("--keys", "it needs an --output that ends in .pcapng, with its secrets")
     for name, said, without in (("--no-secrets", no_secrets, output), ("--ca", ca, tls_to)):
         if said and not without:

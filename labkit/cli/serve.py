@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli.options import KEEPING, LISTENING, WHO, Faults, complain, misused, option, pair, port
+from labkit.cli.options import (
+    KEEPING,
+    LISTENING,
+    WHO,
+    Faults,
+    check_capture_name,
+    complain,
+    misused,
+    option,
+    pair,
+    port,
+)
 
 
 def serve(
@@ -99,8 +110,8 @@ def serve(
     from labkit.views.terminal import console, tell_exchange, tell_where
     from labkit.world import serve as serving
 
-    if capture is not None and not serving.is_capture_name(capture):
-        raise misused("--capture", f"{capture} ends neither in .pcap nor in .pcapng, .jsonl or .parquet")
+    if capture is not None:
+        check_capture_name("--capture", capture)
     if no_secrets and capture is None:
         raise misused("--no-secrets", "there is no --capture to leave them out of")
     ports = dict(

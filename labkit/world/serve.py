@@ -45,7 +45,7 @@ USERS = ("alice", "bob")
 """Who lives in the first domain when nobody is named."""
 SERVICES = {"smtps": "submissions"}  # by the names of their options, where these differ
 OPTIONS = {service: option for option, service in SERVICES.items()}
-NG = (".pcapng", ".pcapng.gz")  # captures that can hold the keys of their TLS
+PCAPNG = (".pcapng", ".pcapng.gz")  # captures that can hold the keys of their TLS
 LONGEST_WAIT = 0.5  # seconds, for systems on which a wait without end cannot be interrupted
 
 
@@ -170,7 +170,7 @@ def serve(options: Options) -> Iterator[Serving]:
 
 def _key_log(world: World, options: Options, folder: Path) -> Path | None:
     """Where the servers log their keys, if the capture is a file that can hold them, and may."""
-    if options.capture is None or not options.secrets or not options.capture.name.endswith(NG):
+    if options.capture is None or not options.secrets or not options.capture.name.endswith(PCAPNG):
         return None
     keys = folder / "keys.log"
     keys.touch(mode=0o600)
@@ -200,7 +200,7 @@ def _remove(path: Path) -> None:
 
 def is_capture_name(path: Path) -> bool:
     """Whether a capture can be written under this name."""
-    return path.name.endswith((".pcap", ".pcap.gz", *NG, ".jsonl", ".parquet"))
+    return path.name.endswith((".pcap", ".pcap.gz", *PCAPNG, ".jsonl", ".parquet"))
 
 
 def check_writable(path: Path) -> None:
