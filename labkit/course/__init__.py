@@ -4,7 +4,8 @@ A notebook says `from labkit import course` and uses the functions of desk.py.  
 what an exercise is, answers.py reads what a learner gave, evidence.py what happened,
 exercises/ holds the exercises of each notebook, catalogue.py finds them, cards.py shows
 them, record.py keeps what is solved, terms.py and questions.py are the glossary and the
-recall questions; places.py knows where a word is explained.
+recall questions; places.py knows where a word is explained, sections.py whether a check was given the
+world of another section.
 
 shelf.py lays a learner's copies of the notebooks out, start.py opens them in JupyterLab (jupyter/ is its
 settings) on the page that index.py makes.  validation/ holds notebooks to their outputs.
