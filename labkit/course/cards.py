@@ -11,7 +11,7 @@ from textwrap import fill
 
 from labkit.course.model import Choice, Exercise, Verdict
 from labkit.course.terms import Term
-from labkit.views.markup import Markup, el, join, paragraphs, prose
+from labkit.views.markup import Markup, codes, el, join, paragraphs, prose
 from labkit.views.picture import Picture
 
 WIDTH = 78
@@ -147,7 +147,7 @@ def _choices_html(choices: Sequence[Choice]) -> Markup | None:
         return None
     return el(
         "ul",
-        *(el("li", el("b", f"{choice.key}) "), choice.text) for choice in choices),
+        *(el("li", el("b", f"{choice.key}) "), codes(choice.text)) for choice in choices),
         style="list-style:none",
     )
 

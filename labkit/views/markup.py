@@ -51,7 +51,7 @@ def text(words: str) -> Markup:
 def prose(words: str) -> Markup:
     """Paragraphs of plain words, in which `…` stands for code; an indented paragraph is code as a whole."""
     return join(
-        el("pre", dedent(part)) if part.startswith(_CODE) else el("p", _codes(" ".join(part.split())))
+        el("pre", dedent(part)) if part.startswith(_CODE) else el("p", codes(" ".join(part.split())))
         for part in paragraphs(words)
     )
 
@@ -67,7 +67,8 @@ def paragraphs(words: str) -> list[str]:
     return parts
 
 
-def _codes(words: str) -> Markup:
+def codes(words: str) -> Markup:
+    """Words of one line, in which `…` stands for code."""
     pieces = words.split("`")
     return join(el("code", piece) if position % 2 else piece for position, piece in enumerate(pieces))
 

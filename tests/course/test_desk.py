@@ -46,6 +46,13 @@ def test_a_card_says_all_that_is_needed() -> None:
     assert "groupby" not in text  # no hint and no solution in the text
 
 
+def test_code_in_a_choice_is_set_as_code() -> None:
+    text, html = both(course.exercise("14.4"))
+    assert "b) `STORE 2 +FLAGS (\\Deleted)`, `EXPUNGE` and" in text
+    assert "<code>EXPUNGE</code> and" in html
+    assert "`" not in html.partition("<details>")[0]
+
+
 def test_a_verdict_gives_the_reason_and_what_was_learnt() -> None:
     wrong, right = course.check("00.5", "a"), course.check("00.5", "c")
     assert str(wrong).startswith("✗ 00.5 not yet\nIt was handed the letter twice")

@@ -45,6 +45,10 @@ def test_hints_are_those_of_the_exercise() -> None:
     assert "The answer is c" in click(card, "Show the solution")
 
 
+def test_code_in_a_choice_is_set_as_code() -> None:
+    assert "<code>EXPUNGE</code> and <code>STORE 3" in click(course.exercise("14.4"), "Hint")
+
+
 def test_a_card_without_its_world_says_what_to_run() -> None:
     card = course.exercise("00.3")
     assert "course.check(&quot;00.3&quot;, world)" in click(card, "Hint")

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from labkit.views.markup import el, prose
+from labkit.views.markup import codes, el, prose
 from labkit.views.panels.shell import Panel, button, drawn, frame, row, show, stack
 from labkit.views.picture import Picture
 from labkit.views.style import sheet
@@ -49,7 +49,7 @@ class Card(Panel):
     def _build(self) -> Any:
         import ipywidgets as w
 
-        listed = [el("p", el("b", f"{key}) "), words) for key, words in self._choices]
+        listed = [el("p", el("b", f"{key}) "), codes(words)) for key, words in self._choices]
         asked = [el("p", self._title, class_="lk-head"), prose(self._question), *listed]
         text = el("div", sheet("card"), *asked, class_="lk lk-card")
         self._result, self._more, self._standing = w.HTML(), w.HTML(), w.HTML()
