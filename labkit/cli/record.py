@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from labkit.cli.options import KEEPING, check_capture_name, complain, misused, option
-from labkit.errors import LabError
 
 if TYPE_CHECKING:
     from labkit.world.record import Context
@@ -53,9 +51,11 @@ def record(
     tls_to: Annotated[
         bool, typer.Option("--tls-to", help="TLS from the start with the server.", rich_help_panel=TLS)
     ] = False,
-    ca: Annotated[
+    ca_file: Annotated[
         Path | None,
-        option(form="FILE", help="Trust this authority for --tls-to.", rich_help_panel=TLS),
+        option(
+            form="FILE.pem", help="Whom to trust for --tls-to, instead of the system's.", rich_help_panel=TLS
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -102,7 +102,7 @@ def record(
         serve.check_writable(output)
     if keys is not None and (no_secrets or output is None or not output.name.endswith(serve.PCAPNG)):
         raise misused("--keys", "it needs an --output that ends in .pcapng, with its secrets")
-    for name, said, without in (("--no-secrets", no_secrets, output), ("--ca", ca, tls_to)):
+    for name, said, without in (("--no-secrets", no_secrets, output), ("--ca-file", ca_file, tls_to)):
         if said and not without:
             raise misused(name, f"there is no {'--output' if without is None else '--tls-to'} it could serve")
     host, port = _where(to, "--to", "HOST:PORT")
@@ -119,7 +119,7 @@ def record(
             service=service,
             strip=starttls_strip == "yes",
             tls_listen=here and here[0],
-            tls_to=_trust(ca) if tls_to else None,
+            tls_to=_trust(ca_file) if tls_to else None,
         )
         told = stack.enter_context(serve.told_to_stop())
         recorder = stack.enter_context(recording(route, complain))
@@ -150,11 +150,10 @@ def _where(text: str, option: str, form: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _trust(ca: Path | None) -> Context:
-    try:
-        context = ssl.create_default_context(cafile=ca)
-    except OSError as error:  # ssl.SSLError is one
-        raise LabError(f"cannot use {ca}: {error.strerror or error}") from error
+def _trust(ca_file: Path | None) -> Context:
+    from labkit.net.outside import trusting
+
+    context = trusting(ca_file)
     return lambda: context
 
 

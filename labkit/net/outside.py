@@ -11,6 +11,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from labkit.errors import LabError
@@ -110,6 +111,14 @@ async def connected(server: str, port: int) -> socket.socket:
             sock.close()
             raise
     raise failure
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """A client that trusts the authority in a file, or else the system's; LabError if the file has none."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise LabError(f"cannot read the certificates in {ca_file}: {error.strerror or error}") from error
 
 
 def why(error: BaseException) -> str:

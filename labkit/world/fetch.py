@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from labkit.clients.dialogue import DialogueSession
 from labkit.clients.pop3 import Remaining, Retrieved, fetch_new
 from labkit.errors import LabError
 from labkit.grammar.pop3 import Reply
-from labkit.net.outside import converse_outside
+from labkit.net.outside import converse_outside, trusting
 from labkit.net.tap import Tap
 from labkit.tables import follow
 from labkit.world.devices import TLS
@@ -100,7 +99,7 @@ def fetch(options: Options, show: Callable[[Exchange], None], now: datetime | No
                 *(tap, options.server, options.port, session),
                 service="pop3s" if implicit else "pop3",
                 implicit_tls=implicit,
-                trust=lambda: _trust(options.ca_file),
+                trust=lambda: trusting(options.ca_file),
             )
         )
     finally:
@@ -108,13 +107,6 @@ def fetch(options: Options, show: Callable[[Exchange], None], now: datetime | No
     fetched = len(kept.seen.times) - before
     kept.seen.keep_only(remaining.unique_ids)
     return Fetched(fetched, len(remaining.unique_ids), remaining.refused)
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise LabError(f"cannot read the certificates in {ca_file}: {error}") from error
 
 
 def server_and_port(text: str, tls: TLS) -> tuple[str, int]:
