@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from labkit.capture.packets import Segments
     from labkit.capture.source import Octets
 
-WINDOW = 32 << 20  # octets
+WINDOW = 8 << 20  # octets
 HEAD = 24  # octets by which a capture file is known
 
 

@@ -8,9 +8,10 @@ then looked up (`Half.order`).
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from labkit.dissect import tls
 from labkit.dissect.flaws import Found
@@ -27,12 +28,14 @@ ECHO = 4  # octets of a secret whose repetition in a reply is no accident
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}\r?\n")
 
 
-class Place(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Place:
     """A state: its name, the verbs that may come there, and where verb and status lead."""
 
+    state: Enum
     name: str
     legal: frozenset[str]
-    steps: Mapping[tuple[str, Any], Enum]
+    steps: dict[tuple[str, Any], Place]
 
 
 class Rules:
@@ -42,10 +45,12 @@ class Rules:
         self.start: Enum = machine.start
         legal = {state: frozenset(machine.legal(state)) for state in machine.table}
         self.known = frozenset[str]().union(*legal.values())
-        self.states: dict[Enum, Place] = {
-            state: Place(str(state.value), legal.get(state, frozenset()), machine.table.get(state, {}))
+        self.places: dict[Enum, Place] = {
+            state: Place(state, str(state.value), legal.get(state, frozenset()), {})
             for state in type(machine.start)
         }
+        for state, steps in machine.table.items():
+            self.places[state].steps.update({step: self.places[after] for step, after in steps.items()})
 
 
 class Progress:
@@ -54,24 +59,29 @@ class Progress:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._known = rules.known
-        self.enter(rules.start)
+        self._place = rules.places[rules.start]
+
+    @property
+    def state(self) -> Enum:
+        return self._place.state
+
+    @property
+    def name(self) -> str:
+        return self._place.name
 
     def enter(self, state: Enum) -> None:
         """The conversation is in this state now."""
-        self.state = state
-        self.name, self._legal, self._steps = self._rules.states[state]
+        self._place = self._rules.places[state]
 
     def judge(self, verb: str) -> str | None:
         """The name of the flaw of sending `verb` now, or None."""
-        if verb in self._legal:
+        if verb in self._place.legal:
             return None
         return "out-of-order" if verb in self._known else "unknown-command"
 
     def step(self, verb: str, status: Any) -> None:
         """The verb was answered so."""
-        after = self._steps.get((verb, status))
-        if after is not None and after is not self.state:
-            self.enter(after)
+        self._place = self._place.steps.get((verb, status), self._place)
 
     def may_be_response(self, line: bytes) -> bool:
         """Whether a line behind AUTH, of which no reply is known, is a line of the login: a secret."""
@@ -215,18 +225,19 @@ class Conversation:
 
     def answered(self, row: Row, reply: Reply) -> Row:
         """`row` with its reply."""
-        if reply.end > reply.start:
-            row.reply_start, row.reply_end = reply.start, reply.end
+        start, end, status, text, lines, enhanced, code, untagged, flaws = reply
+        row.status, row.text, row.reply_lines = status, text, lines
+        row.enhanced, row.response_code, row.untagged = enhanced, code, untagged
+        row.encrypted = self.encrypted
+        if end > start:
+            row.reply_start, row.reply_end = start, end
             if row.secrets:
                 row.echoes = tuple(self._echoes(row))
-        row.status, row.text, row.reply_lines = reply.status, reply.text, reply.lines
-        row.enhanced, row.response_code, row.untagged = reply.enhanced, reply.response_code, reply.untagged
-        row.encrypted = self.encrypted
         if self._expected_tls and row.start >= 0:
             row.flaws = (Found("not-tls", "client", row.start), *row.flaws)
             self._expected_tls = False
-        if reply.flaws:
-            row.flaws += reply.flaws
+        if flaws:
+            row.flaws += flaws
         return row
 
     def _echoes(self, row: Row) -> Generator[Span, None, None]:

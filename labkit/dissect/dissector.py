@@ -154,11 +154,12 @@ def dissect(flow: Flow) -> tuple[Protocol | None, list[Row]]:
     """The protocol that a flow speaks, and all rows of what it holds, read the way that fits best."""
     first = Dissection(flow, whole=True)
     rows = list(first.advance())
-    if any(flaw.name in LEAVE_A_CHOICE and flaw.sender == "client" for row in rows for flaw in row.flaws):
+    flaws = [flaw for row in rows if row.flaws for flaw in row.flaws]
+    if any(flaw.name in LEAVE_A_CHOICE and flaw.sender == "client" for flaw in flaws):
         for reading in OTHERS:
             if _misfits(rows):
                 rows = min(rows, list(Dissection(flow, reading, whole=True).advance()), key=_misfits)
-    elif any(flaw.name == "unsolicited-reply" for row in rows for flaw in row.flaws):
+    elif any(flaw.name == "unsolicited-reply" for flaw in flaws):
         rows = min(list(Dissection(flow, TIMELY, whole=True).advance()), rows, key=_misfits)
     return first.protocol, rows
 

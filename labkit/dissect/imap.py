@@ -91,8 +91,9 @@ class Imap(Conversation):
             yield self.answered(row, reply)
             if verb == "AUTHENTICATE" and (reply.status == b"+" or self.server.absent()):
                 reply = yield from self._login(row.tag)
-            self.behind_login = self.behind_login or verb in ("LOGIN", "AUTHENTICATE")
-            status = "OK" if self.server.absent() else (reply.status or b"").decode()
+            if verb in self.SECRETIVE:
+                self.behind_login = True
+            status = reply.status.decode() if reply.status else "OK" if self.server.absent() else ""
             progress.step(verb, status)
             self._select(verb, status, row.argument)
             if verb == "STARTTLS" and (status == "OK" or client.tls_at == row.end) and not self.encrypted:

@@ -74,8 +74,9 @@ class Pop3(Conversation):
             if flaw is not None and not (flaw == "unknown-command" and verb in EXTENSIONS):
                 row.flaws = (Found(flaw, "client", at), *row.flaws)
             yield self.answered(row, reply)
-            status = "+OK" if server.absent() else (reply.status or b"").decode()
-            self.behind_login = self.behind_login or verb in ("AUTH", "APOP")
+            status = reply.status.decode() if reply.status else "+OK" if server.absent() else ""
+            if verb in ("AUTH", "APOP"):
+                self.behind_login = True
             in_login = verb in ("AUTH", "(response)") and (status == "+" or server.absent())
             if not (verb == "AUTH" and argument is None):  # that only asks for the mechanisms
                 progress.step(ALIASES.get(verb, verb), status)

@@ -19,6 +19,7 @@ from labkit.dissect.usual import SMTP_REPLY
 from labkit.grammar.framing import CRLF
 from labkit.states.smtp import MACHINE, State
 
+ZERO = 0x30  # the digit
 COMMAND_LIMIT = 2048  # RFC 5321 4.5.3.1.4 says 512, and every extension may add to it
 AUTH_LIMIT = 12288  # RFC 4954 4
 REPLY_LIMIT = 512  # RFC 5321 4.5.3.1.5
@@ -80,8 +81,10 @@ class Smtp(Conversation):
                 row.flaws = (Found(flaw, "client", at), *row.flaws)
             yield self.answered(row, reply)
             status = reply.status
-            code = int(status) // 100 if status else 0
-            if self.server.absent():  # who hears only the client has to guess that the server agreed
+            code = status[0] - ZERO if status else 0
+            if (
+                not code and self.server.absent()
+            ):  # who hears only the client has to guess that the server agreed
                 code = 3 if verb == "DATA" else 2
             elif verb == "DATA" and code == 0 and self._goes_on_with_text():
                 code = 3

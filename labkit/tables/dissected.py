@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MANY = 2000
+MANY = 500
 """Rows from which on numpy is quicker than looking up one by one."""
 
 _SUBMISSION = frozenset(("submission", "submissions", "smtps"))
