@@ -25,21 +25,14 @@ class Reader(Protocol):
 
     `feed` returns the reply once it is whole, else None; what lies behind it is then in
     `rest`.  It raises ProtocolError for octets that are no reply.
+
+    A reader that has to do something before the reply can come also has `actions`, which is asked after
+    every `feed` that returned None: a synchronising literal is sent once the server has said "+".
     """
 
     rest: bytes
 
     def feed(self, data: bytes) -> Any | None: ...
-
-
-class ActingReader(Reader, Protocol):
-    """A reader that has to do something before the reply can come.
-
-    `actions` is asked, of a reader that has it, after every `feed` that returned None: a
-    synchronising literal is sent once the server has said "+".
-    """
-
-    def actions(self) -> Iterable[Action]: ...
 
 
 class Command(Protocol):
