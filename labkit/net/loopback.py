@@ -101,15 +101,7 @@ class LoopbackNetwork:
 
     def _bind(self, kind: socket.SocketKind, host: Host, port: int, service: str | None) -> Listener:
         wished = self.ports.get((host.address, port), 0)
-        sock = tcp.new_socket(kind)
-        try:
-            if kind == socket.SOCK_STREAM:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((self.address, wished))
-            sock.setblocking(False)
-        except OSError as error:
-            sock.close()
-            raise LabError(tcp.cannot_listen(error, self.address, wished)) from error
+        sock = tcp.server_socket(kind, self.address, wished)
         address, real = sock.getsockname()
         listener = Listener(host, port or real, address, real, service, sock)
         listener.closers.append(lambda: self._listeners.pop((host.address, listener.nominal), None))

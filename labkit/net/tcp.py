@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
+from labkit.errors import LabError
 from labkit.net.faults import Fate, Rule
 from labkit.net.meddling import Meddler
 from labkit.net.network import Host
@@ -251,11 +252,25 @@ def client_socket(kind: socket.SocketKind) -> socket.socket:
     return sock
 
 
+def server_socket(kind: socket.SocketKind, address: str, port: int) -> socket.socket:
+    """A socket to listen on; port 0 is any free one.  Raises LabError, in words, if it cannot be had."""
+    sock = new_socket(kind)
+    try:
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((address, port))
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise LabError(_cannot_listen(error, address, port)) from error
+    return sock
+
+
 def silent(server: Host) -> TimeoutError:
     return TimeoutError(errno.ETIMEDOUT, f"{server.name} does not answer")
 
 
-def cannot_listen(error: OSError, address: str, port: int) -> str:
+def _cannot_listen(error: OSError, address: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port {port} on {address} is in use"
     if error.errno == errno.EACCES:

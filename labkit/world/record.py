@@ -93,14 +93,7 @@ class Recorder:
 
     async def open(self) -> None:
         route = self.route
-        sock = tcp.new_socket(socket.SOCK_STREAM)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((route.listen, route.listen_port))
-            sock.setblocking(False)
-        except OSError as error:
-            sock.close()
-            raise LabError(tcp.cannot_listen(error, route.listen, route.listen_port)) from error
+        sock = tcp.server_socket(socket.SOCK_STREAM, route.listen, route.listen_port)
         self.address, self.port = sock.getsockname()
         self._server = await self.network.loop.create_server(lambda: _Arrival(self), sock=sock)
 
