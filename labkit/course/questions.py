@@ -145,8 +145,8 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ),
         (
             "What does pipelining save, and what can it not save?",
-            """Round trips of commands that do not depend on each other (RFC 2920 3.1). What depends on a reply
-            has to wait for it.""",
+            """Round trips of commands that do not depend on each other (RFC 2920 3.1). What depends on a
+            reply has to wait for it.""",
         ),
     ),
     "24": (
