@@ -216,7 +216,9 @@ def until_it_listens(address: str, port: int) -> None:
 def sniffing(file: Path) -> Iterator[None]:
     """tcpdump on the loopback interface, mail's ports only."""
     ports = " or ".join(f"tcp port {port}" for port in PORTS)
-    words = ["tcpdump", "-i", "lo", "-s", "0", "-U", "--immediate-mode", "-Z", "root", "-w", str(file), ports]
+    # Each packet takes a slot of the snapshot's length: with tcpdump's own 2 MiB only eight could wait.
+    room = ["-s", "65535", "-B", "131072"]
+    words = ["tcpdump", "-i", "lo", *room, "-U", "--immediate-mode", "-Z", "root", "-w", str(file), ports]
     with subprocess.Popen(words, stderr=subprocess.PIPE, env={"PATH": PATH}) as sniffer:
         assert sniffer.stderr is not None
         while b"listening on" not in sniffer.stderr.readline():

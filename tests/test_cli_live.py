@@ -142,7 +142,9 @@ def sniffed(tcpdump: str, lab: Served) -> Iterator[tuple[subprocess.Popen[bytes]
         "-U",
         "--immediate-mode",
         "-s",
-        "0",
+        "65535",
+        "-B",
+        "65536",  # KiB: in immediate mode each packet takes a slot of the length of -s
         "-w",
         "-",
         f"tcp port {lab.port('smtp')}",

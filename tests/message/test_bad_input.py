@@ -147,6 +147,12 @@ LARGE = {
 }
 
 
+@pytest.mark.parametrize("kind", LARGE)
+def test_much_of_one_kind(kind: str) -> None:
+    look_through(LARGE[kind](MEGA // 16))
+
+
+@pytest.mark.skipif(not WHOLE, reason="only make soak measures time")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", LARGE)
 def test_four_times_the_octets_cost_four_times_the_work(kind: str) -> None:
