@@ -128,6 +128,9 @@ class Lab:
         """Open a notebook, and wait for its kernel."""
         self.troubles.clear()
         self.command("docmanager:open", path=path.name)
+        self.page.wait_for_function(
+            "name => jupyterapp.shell.currentWidget?.context?.path === name", arg=path.name
+        )  # it is in front a moment after it is open
         self.page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.ready")
         self.page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for()
         return Notebook(self, path)
