@@ -21,4 +21,5 @@ live.py: flows that grow with each packet, as from `tcpdump -w -`.
 
 Under `pcap.write`: write.py, the packets that would have carried a tape's octets.
 archive.py: labkit's own captures, a whole tape as JSON Lines or Parquet.
+files.py: a file appears when it is whole, and not before.
 """

@@ -1,8 +1,9 @@
 """What captured octets mean: one row for each command and its reply.
 
 `dissector.py` chooses the protocol of a connection and runs its module (`smtp.py`, `pop3.py`,
-`imap.py`, `dns.py`, `tls.py`) over the two streams, whole or as they grow.  `usual.py` is how
-nearly all frames look, `half.py` one stream, `row.py` what the modules yield, `exchange.py` the
-documented row of the table, `flaws.py` the names of all that can be wrong and `examples.py` a
-conversation for each.  Nothing here raises on captured octets.
+`imap.py` with `imap_lines.py`, `dns.py`, `tls.py`) over the two streams, whole or as they grow.
+`conversation.py` is what the modules share, `usual.py` how nearly all frames look, `half.py` one
+stream, `row.py` what the modules yield, `exchange.py` the documented row of the table, `flaws.py` the
+names of all that can be wrong and `examples.py` a conversation for each.
+Nothing here raises on captured octets.
 """

@@ -84,20 +84,6 @@ def without_echoes(talk: Talk, row: Row) -> bytes | None:
     return text
 
 
-def pipelined(talk: Talk, index: int) -> bool | None:
-    """Whether a command was sent before the reply to the one before it was there."""
-    row = talk.rows[index]
-    if row.verb is None or talk.protocol == "dns" or row.start < 0:
-        return None
-    before = index - 1
-    if before < 0:
-        return False
-    replied, start = talk.moments[before].replied, talk.moments[index].start
-    if replied is None or start is None:
-        return None
-    return start < replied
-
-
 def flaws(talks: Iterable[Talk], capture: str) -> Table:
     """One row per thing that is wrong."""
     return Table.of("flaws", _flaws(talks, capture))

@@ -20,6 +20,7 @@ from labkit.capture.tls.handshake import (
     KEY_UPDATE,
     RETRY,
     SERVER_HELLO,
+    TLS_1_2,
     TLS_1_3,
     VERSIONS,
     Hello,
@@ -183,7 +184,7 @@ class Unsealing:
             return
         self._hellos[kind] += 1
         chosen, name = suite(hello.suite or 0), name_of(hello.suite or 0)
-        if chosen is None or hello.version not in (0x0303, TLS_1_3):
+        if chosen is None or hello.version not in (TLS_1_2, TLS_1_3):
             version = VERSIONS.get(hello.version, f"0x{hello.version:04X}")
             return self._stop("cipher-unsupported", f"{version} {name}")
         secrets = self._keys.of(self._client.random) if self._client is not None else {}

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 NONCE = 12
 HEADER = 5  # octets before a record's content: type, version, length
-EXPLICIT = 8  # octets of the nonce that stand in a record of AES-GCM in TLS 1.2 (RFC 5288 3)
 
 
 class Opened(NamedTuple):
