@@ -103,7 +103,7 @@ def a_capture(seed: int) -> bytes:
     return pcap(packets, link=1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.integers(100, 3_000))
 def test_windows_of_any_size_give_the_same(seed: int, window: int) -> None:
     raw = a_capture(seed)

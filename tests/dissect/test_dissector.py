@@ -190,7 +190,7 @@ PIECES = [
 octets = st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=5)), max_size=14).map(b"".join)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     octets,
     octets,
@@ -218,7 +218,7 @@ def test_any_octets_any_gaps(
         assert {flaw.name for flaw in row.flaws} <= set(CATALOGUE)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(octets, octets, st.sampled_from([25, 110, 143]))
 def test_any_octets_in_pieces(flow: Any, bytewise: Any, client: bytes, server: bytes, port: int) -> None:
     whole = flow(("S", server), ("C", client), port=port)

@@ -36,7 +36,7 @@ IMAP = (
 @pytest.mark.parametrize(
     ("port", "lines"), [(25, SMTP), (110, POP3), (143, IMAP)], ids=["smtp", "pop3", "imap"]
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(data=st.data())
 def test_the_usual_case_is_only_quicker(
     rows_of: Any, data: st.DataObject, port: int, lines: tuple[str, ...]

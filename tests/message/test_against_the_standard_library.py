@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.message.compose import Attachment, compose, forward
@@ -87,7 +87,6 @@ FILES = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(TEXT, st.none() | TEXT, st.lists(FILES, max_size=3), st.lists(FILES, max_size=2), st.booleans())
 def test_whatever_is_composed(
     text: str, html: str | None, files: list[Attachment], pictures: list[Attachment], forwarded: bool

@@ -57,7 +57,7 @@ COMMANDS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.integers(0, 2), COMMANDS), max_size=25))
 def test_every_client_knows_what_it_speaks_of(steps: list[tuple[int, str]]) -> None:
     site = make_site()

@@ -744,7 +744,7 @@ CHUNKS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(CHUNKS, max_size=12))
 def test_whatever_comes_is_answered_in_whole_lines(chunks: list[bytes]) -> None:
     store = Store(now=lambda: datetime(2026, 1, 5, 9, tzinfo=UTC))

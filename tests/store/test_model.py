@@ -338,9 +338,9 @@ class SessionsOnDisk(SessionsOnOneMailbox):
 
 
 TestSessionsInMemory = SessionsOnOneMailbox.TestCase
-TestSessionsInMemory.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestSessionsInMemory.settings = settings(max_examples=150, stateful_step_count=30)
 TestSessionsOnDisk = SessionsOnDisk.TestCase
-TestSessionsOnDisk.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestSessionsOnDisk.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 # Names
@@ -482,6 +482,6 @@ class NamesOnDisk(Names):
 
 
 TestNamesInMemory = Names.TestCase
-TestNamesInMemory.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+TestNamesInMemory.settings = settings(max_examples=100, stateful_step_count=25)
 TestNamesOnDisk = NamesOnDisk.TestCase
-TestNamesOnDisk.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
+TestNamesOnDisk.settings = settings(max_examples=50, stateful_step_count=25)

@@ -131,9 +131,7 @@ PIECES = st.lists(
 
 
 @pytest.mark.parametrize("port", [25, 110, 143, 587, 993])
-@settings(
-    max_examples=SEQUENCES // 5, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+@settings(max_examples=SEQUENCES // 5, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(said=PIECES)
 def test_senseless_talk(port: int, said: list[tuple[bool, bytes, int]]) -> None:
     tap = Tap()
