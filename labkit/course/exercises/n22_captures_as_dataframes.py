@@ -54,7 +54,7 @@ def journeys() -> dict[str, list[Row]]:
     """,
     explanation="""
         Each row is one question and its answer, so counting is asking for rows. Nineteen of them came in
-        one minute, on one connection; section 6 looks at who that was.
+        one minute, on one connection; section 7 looks at who that was.
     """,
 )
 def refused_for_good(answer: Any) -> str | None:
