@@ -112,7 +112,7 @@ def refused_for_good(answer: Any) -> str | None:
 
             waits = day.exchanges.mail.round_trips()
             waits = waits.merge(day.logins, on=["capture", "connection"])
-            answer = waits.groupby("user").latency_s_x.median().idxmax()
+            answer = waits.groupby("user").latency_s.median().idxmax()
     """,
     explanation="""
         A latency of 300 ms is what a line by satellite or a far continent costs. The median finds it: a login
