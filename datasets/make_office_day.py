@@ -13,8 +13,9 @@ from __future__ import annotations
 import random
 import sys
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from labkit import World
 from labkit.errors import LabError
@@ -36,6 +37,7 @@ NAMES = (
     "admin info sales root test office accounts jobs bob support web press ann max tom eve joe pat sue lee"
 )
 HOURS = range(8)
+HABITS: tuple[Literal["pop3", "imap"], ...] = ("pop3", "imap", "pop3", "imap", "imap")  # of PEOPLE
 
 
 def make(folder: Path) -> None:
@@ -61,13 +63,13 @@ def make(folder: Path) -> None:
             world.settle()
             if hour == 4:
                 stranger(world, people[2].server)
-            for me, how in zip(people, ("pop3", "imap", "pop3", "imap", "imap"), strict=True):
+            for me, how in zip(people, HABITS, strict=True):
                 look(world, lots, me, how)
         world.capture.to_pcap(folder / "office-day.pcap")
 
 
-def until(world: World, begin: object, hour: int) -> None:
-    rest = begin + timedelta(hours=hour) - world.now()  # type: ignore[operator]
+def until(world: World, begin: datetime, hour: int) -> None:
+    rest = begin + timedelta(hours=hour) - world.now()
     if rest > timedelta():
         world.wait(rest.total_seconds())
 
@@ -93,16 +95,16 @@ def write(lots: random.Random, me: UserHost, to: list[UserHost]) -> None:
     )
 
 
-def look(world: World, lots: random.Random, me: UserHost, how: str) -> None:
+def look(world: World, lots: random.Random, me: UserHost, how: Literal["pop3", "imap"]) -> None:
     """Look into one's mailbox; a finger slips now and then."""
     if lots.random() < 0.15:
         right, me.password = me.password, "sceret"
         with suppress(LabError):
-            me.retrieve(how)  # type: ignore[arg-type]
+            me.retrieve(how)
         me.password = right
         world.wait(5)
     mechanism = lots.choice((None, None, "SCRAM-SHA-256"))
-    me.retrieve(how, delete=how == "pop3", mechanism=mechanism)  # type: ignore[arg-type]
+    me.retrieve(how, delete=how == "pop3", mechanism=mechanism)
 
 
 def stranger(world: World, server: MailServer) -> None:
