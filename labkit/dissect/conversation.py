@@ -8,16 +8,16 @@ then looked up (`Half.order`).
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from labkit.dissect import tls
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half
 from labkit.dissect.row import Reply, Row, Rows, Span
-from labkit.dissect.usual import COMMAND, verb_of
 from labkit.grammar.framing import CRLF
 from labkit.net.tap import Side
 from labkit.states.machine import Machine
@@ -25,6 +25,7 @@ from labkit.states.machine import Machine
 TLS_BEGINS = -2
 _LOGIN = re.compile(rb"^(?:\S+ +)?(?:AUTH|AUTHENTICATE|PASS|APOP|LOGIN) +", re.IGNORECASE | re.MULTILINE)
 ECHO = 4  # octets of a secret whose repetition in a reply is no accident
+_WORD = re.compile(rb"[!-~]{1,40}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}\r?\n")
 
 
@@ -100,9 +101,6 @@ class Conversation:
     VERBS: frozenset[str]
     """Every command there is."""
 
-    SECRETIVE: frozenset[str] = frozenset()
-    """Verbs behind which a secret may stand."""
-
     def __init__(self, client: Half, server: Half, progress: Progress, number: int = 1) -> None:
         self.client = client
         self.server = server
@@ -134,40 +132,6 @@ class Conversation:
             return TLS_BEGINS
         end = client.line(self.at)
         return self._behind_gap(end) if client.gaps and end >= 0 else end
-
-    # The usual case, without the cost of a generator.
-
-    def usual_row(self) -> Row | None:
-        """The row of the next command, if nothing is odd about it; None: see what is."""
-        if not self.is_plain(self.client, self.at):
-            return None
-        found = COMMAND.match(self.client.data, self.at)
-        if found is None:
-            return None
-        verb = verb_of(found[1])
-        if verb in self.SECRETIVE or (self.behind_login and self.may_be_secret(verb)):
-            return None
-        row = Row(self.number, self.progress.name, verb, found[2], self.at, found.end())
-        self.number += 1
-        self.at = row.end
-        return row
-
-    def usual_reply(self) -> Reply | None:
-        """The next reply, if nothing is odd about it, so that it is the one to the command before."""
-        if self.client.gaps or self.client.timely or not self.is_plain(self.server, self.reply_at):
-            return None
-        reply = self.cut_usual_reply(self.reply_at)
-        if reply is not None:
-            self.reply_at = reply.end
-        return reply
-
-    def is_plain(self, half: Half, at: int) -> bool:
-        """Whether the octets from `at` on can be taken as they stand: no gaps, no TLS to begin there."""
-        return not half.gaps and (half.tls_at is None or (self.encrypted and at >= half.tls_at))
-
-    def cut_usual_reply(self, at: int) -> Reply | None:
-        """The reply that begins at `at`, if nothing is odd about it."""
-        return None
 
     def next_line(self) -> Generator[None, None, int]:
         """Waits for the client's next line: its end, `self.at` if there is none, or TLS_BEGINS."""
@@ -232,23 +196,13 @@ class Conversation:
         if end > start:
             row.reply_start, row.reply_end = start, end
             if row.secrets:
-                row.echoes = tuple(self._echoes(row))
+                row.echoes = echoes(self.client.data, row.secrets, self.server.data[start:end], start)
         if self._expected_tls and row.start >= 0:
             row.flaws = (Found("not-tls", "client", row.start), *row.flaws)
             self._expected_tls = False
         if flaws:
             row.flaws += flaws
         return row
-
-    def _echoes(self, row: Row) -> Generator[Span, None, None]:
-        """Where the server repeats a secret, to say that it does not understand it."""
-        said = bytes(self.server.data[row.reply_start : row.reply_end]).lower()
-        for start, end in row.secrets:
-            secret = bytes(self.client.data[start:end]).strip().lower()
-            at = said.find(secret) if len(secret) >= ECHO else -1
-            while at >= 0:
-                yield row.reply_start + at, row.reply_start + at + len(secret)
-                at = said.find(secret, at + len(secret))
 
     def enter_tls(self) -> Generator[Row | None, None, bool]:
         """The handshake, at `self.at`; returns whether the conversation goes on behind it."""
@@ -362,6 +316,27 @@ class Conversation:
         if self.client.order is None or self.server.order is None or command >= len(self.client.data):
             return False
         return self.server.order(reply.end - 1) < self.client.order(command)
+
+
+def echoes(
+    client: bytes | bytearray, secrets: Sequence[Span], reply: bytes | bytearray, start: int
+) -> tuple[Span, ...]:
+    """Where a reply, which begins at `start`, repeats a secret, to say that it is not understood."""
+    found: list[Span] = []
+    said = reply.lower()
+    for begin, end in secrets:
+        secret = client[begin:end].strip().lower()
+        at = said.find(secret) if len(secret) >= ECHO else -1
+        while at >= 0:
+            found.append((start + at, start + at + len(secret)))
+            at = said.find(secret, at + len(secret))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def verb_of(word: bytes) -> str:
+    """A command's word in upper case; empty if it is none."""
+    return word.decode("ascii").upper() if _WORD.fullmatch(word) else ""
 
 
 def split(line: bytes) -> tuple[str, bytes | None]:

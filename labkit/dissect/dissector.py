@@ -16,18 +16,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from labkit.capture import proxy
-from labkit.dissect import dns, tls
+from labkit.dissect import dns, tls, whole
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half
 from labkit.dissect.imap import Imap
 from labkit.dissect.pop3 import Pop3
-from labkit.dissect.row import Row, Rows
+from labkit.dissect.row import Row, Rows, Sheet
 from labkit.dissect.smtp import Smtp
+from labkit.dissect.whole import Protocol
 
 if TYPE_CHECKING:
     from labkit.capture.tape import Flow, Stream
-
-Protocol = Literal["smtp", "pop3", "imap", "dns"]
 
 SERVICES: dict[str, Protocol] = {
     **dict.fromkeys(("smtp", "submission", "submissions", "smtps", "lmtp"), "smtp"),
@@ -95,8 +94,7 @@ class Dissection:
 
     def _streams(self) -> Rows:
         client, server = self.client, self.server
-        service, port = self.flow.connection.service, self.flow.connection.server_port
-        expected = SERVICES.get(service or "") or PORTS.get(port)
+        expected = expected_protocol(self.flow)
         number = 1
         while not (client.data or server.data or client.tls or server.tls):
             if client.ended and server.ended:
@@ -150,8 +148,20 @@ class Dissection:
             yield None
 
 
-def dissect(flow: Flow) -> tuple[Protocol | None, list[Row]]:
+def expected_protocol(flow: Flow) -> Protocol | None:
+    """What the listener was said to speak, or what is usual on its port."""
+    return SERVICES.get(flow.connection.service or "") or PORTS.get(flow.connection.server_port)
+
+
+def dissect(flow: Flow) -> tuple[Protocol | None, Sheet]:
     """The protocol that a flow speaks, and all rows of what it holds, read the way that fits best."""
+    if (usual := whole.read(flow, expected_protocol(flow))) is not None:
+        return usual
+    return frame_by_frame(flow)
+
+
+def frame_by_frame(flow: Flow) -> tuple[Protocol | None, Sheet]:
+    """The same, but for who may take what is usual for granted."""
     first = Dissection(flow, whole=True)
     rows = list(first.advance())
     flaws = [flaw for row in rows if row.flaws for flaw in row.flaws]
@@ -161,7 +171,7 @@ def dissect(flow: Flow) -> tuple[Protocol | None, list[Row]]:
                 rows = min(rows, list(Dissection(flow, reading, whole=True).advance()), key=_misfits)
     elif any(flaw.name == "unsolicited-reply" for flaw in flaws):
         rows = min(list(Dissection(flow, TIMELY, whole=True).advance()), rows, key=_misfits)
-    return first.protocol, rows
+    return first.protocol, Sheet(rows)
 
 
 def recognise(

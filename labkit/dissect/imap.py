@@ -17,7 +17,6 @@ from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half
 from labkit.dissect.imap_lines import NO_STATUS, Block, Status, split, status_of
 from labkit.dissect.row import Reply, Row, Rows, Span
-from labkit.dissect.usual import IMAP_COMMAND, IMAP_DATA, IMAP_STATUS, verb_of
 from labkit.grammar.framing import literal_size
 from labkit.grammar.imap_frames import response_ends_in_text
 from labkit.net.tap import Side
@@ -34,7 +33,6 @@ EXTENSIONS = frozenset(  # commands whose place the table of states does not kno
 
 # astring = 1*ASTRING-CHAR / quoted / literal
 _ASTRING = re.compile(rb"\"((?:[^\"\\]|\\.)*)\"?|[^ \r\n(]+")
-_SELECTS = ("SELECT", "EXAMINE")
 
 RULES = Rules(MACHINE)
 
@@ -63,19 +61,15 @@ class Imap(Conversation):
         yield from self._greeting()
         client, progress = self.client, self.progress
         while True:
-            reply = None
-            if (row := self.usual_row()) is not None:
-                reply = self._usual_reply_to(row.tag) if row.verb != "IDLE" else None
-            else:
-                while (end := self.line()) == MORE:
-                    yield None
-                if end == self.at:
-                    break
-                if end == TLS_BEGINS:
-                    if not (yield from self.enter_tls()):
-                        return
-                    continue
-                row, reply = yield from self._command(end)
+            while (end := self.line()) == MORE:
+                yield None
+            if end == self.at:
+                break
+            if end == TLS_BEGINS:
+                if not (yield from self.enter_tls()):
+                    return
+                continue
+            row, reply = yield from self._command(end)
             verb = row.verb or ""
             if reply is None:
                 reply = yield from self._reply_to(row.tag, verb in ("AUTHENTICATE", "IDLE"))
@@ -95,7 +89,7 @@ class Imap(Conversation):
                 self.behind_login = True
             status = reply.status.decode() if reply.status else "OK" if self.server.absent() else ""
             progress.step(verb, status)
-            self._select(verb, status, row.argument)
+            self._mailbox = selected(self._mailbox, verb, status, row.argument)
             if verb == "STARTTLS" and (status == "OK" or client.tls_at == row.end) and not self.encrypted:
                 if not (yield from self.enter_tls()):
                     return
@@ -103,27 +97,6 @@ class Imap(Conversation):
         yield from self.unasked()
 
     # The client's side.
-
-    def usual_row(self) -> Row | None:
-        if not self.is_plain(self.client, self.at):
-            return None
-        found = IMAP_COMMAND.match(self.client.data, self.at)
-        if found is None:
-            return None
-        tag, word, argument = found.groups()
-        verb = verb_of(word)
-        if verb == "UID" and argument:
-            word, _, argument = argument.partition(b" ")
-            verb = f"UID {verb_of(word)}" if verb_of(word) else "LOGIN"  # the usual case is another
-        if verb in self.SECRETIVE or tag.upper() in (b"LOGIN", b"AUTHENTICATE"):
-            return None
-        if self.behind_login and self.may_be_secret(verb):
-            return None
-        row = Row(self.number, self.progress.name, verb, argument or None, self.at, found.end())
-        row.tag, row.mailbox = tag, self._mailbox
-        self.number += 1
-        self.at = row.end
-        return row
 
     def _command(self, end: int) -> Generator[Row | None, None, tuple[Row, Reply | None]]:
         """The command whose first line ends at `end`, with its literals; a reply that refused one."""
@@ -166,30 +139,8 @@ class Imap(Conversation):
             shown.append(rest.rstrip(b"\r\n"))
         self.at = row.end = end
         row.argument = b"".join(shown) or None
-        row.secrets = self._secrets(row)
+        row.secrets = secrets_of(row, client.data)
         return row, refused
-
-    def _secrets(self, row: Row) -> tuple[Span, ...]:
-        """The spans of a command that nobody else should read."""
-        if row.verb == "(response)":
-            return ((row.start, row.start + len(row.argument or b"")),)
-        untagged = (row.tag or b"").upper() in (b"LOGIN", b"AUTHENTICATE")
-        if row.verb not in ("LOGIN", "AUTHENTICATE") and not untagged:
-            return ()
-        data, at, spans = self.client.data, row.start, []
-        while at < row.end and (found := _ASTRING.search(data, at, row.end)) is not None:
-            literal = literal_size(bytes(found[0]))
-            if literal:
-                start = (data.find(b"\n", found.end(), row.end) + 1) or row.end
-                at = min(start + literal[0], row.end)
-                spans.append((start, at))
-            else:
-                quoted = 1 if found[1] is not None else 0
-                spans.append((found.start() + quoted, found.end() - quoted))
-                at = found.end()
-        named = row.tag is not None and not untagged
-        hidden = spans[3 if named else 2 :]  # behind tag, verb and user or mechanism
-        return ((hidden[0][0], hidden[-1][1]),) if hidden else ()
 
     def _login(self, tag: bytes | None) -> Generator[Row | None, None, Reply]:
         """The lines of an exchange, for as long as the server says "+"."""
@@ -218,12 +169,6 @@ class Imap(Conversation):
             self.at = row.end = end
         reply = yield from self._reply_to(row.tag, False)
         return reply if reply.status else reply._replace(status=b"+", text=invited.text)
-
-    def _select(self, verb: str, status: str, argument: bytes | None) -> None:
-        if verb in _SELECTS and status in ("OK", "NO"):
-            self._mailbox = mailbox_of(argument) if status == "OK" else None
-        elif verb in ("CLOSE", "UNSELECT") and status == "OK":
-            self._mailbox = None
 
     # The server's side.
 
@@ -274,22 +219,6 @@ class Imap(Conversation):
             if replied == (tag or b"*"):
                 return reply
             self._early.setdefault(replied, deque()).append(reply)
-
-    def _usual_reply_to(self, tag: bytes | None) -> Reply | None:
-        """The same, if nothing is odd about the reply and it has no literals."""
-        if self._early or not self.is_plain(self.server, self.reply_at):
-            return None
-        data, begin, block = self.server.data, self.reply_at, self._block
-        untagged = IMAP_DATA.match(data, begin)
-        found = IMAP_STATUS.match(data, untagged.end() if untagged else begin)
-        if found is None or found[1] != tag:
-            return None
-        lines = data.count(b"\n", begin, found.start())
-        block.lines += lines + 1
-        block.untagged += lines
-        self.reply_at = found.end()
-        reply, self._bye = block.cut(found.end(), (found[2].upper(), found[3], found[4])), NO_STATUS
-        return reply
 
     def _parting(self) -> Status:
         """What the server said of itself before it fell silent: BYE, or nothing."""
@@ -342,6 +271,36 @@ class Imap(Conversation):
         self.server.inflate(self.reply_at)
         halves: tuple[tuple[Side, Half], ...] = ("client", self.client), ("server", self.server)
         return tuple(Found(name, side, at, why) for side, half in halves for name, at, why in half.troubles)
+
+
+def secrets_of(row: Row, data: bytes | bytearray) -> tuple[Span, ...]:
+    """The spans of a command that nobody else should read; `data` are the client's octets."""
+    if row.verb == "(response)":
+        return ((row.start, row.start + len(row.argument or b"")),)
+    untagged = (row.tag or b"").upper() in (b"LOGIN", b"AUTHENTICATE")
+    if row.verb not in ("LOGIN", "AUTHENTICATE") and not untagged:
+        return ()
+    at, spans = row.start, []
+    while at < row.end and (found := _ASTRING.search(data, at, row.end)) is not None:
+        literal = literal_size(bytes(found[0]))
+        if literal:
+            start = (data.find(b"\n", found.end(), row.end) + 1) or row.end
+            at = min(start + literal[0], row.end)
+            spans.append((start, at))
+        else:
+            quoted = 1 if found[1] is not None else 0
+            spans.append((found.start() + quoted, found.end() - quoted))
+            at = found.end()
+    named = row.tag is not None and not untagged
+    hidden = spans[3 if named else 2 :]  # behind tag, verb and user or mechanism
+    return ((hidden[0][0], hidden[-1][1]),) if hidden else ()
+
+
+def selected(mailbox: bytes | None, verb: str, status: str, argument: bytes | None) -> bytes | None:
+    """The mailbox that is selected behind a command, where `mailbox` was before it."""
+    if verb in ("SELECT", "EXAMINE") and status in ("OK", "NO"):
+        return mailbox_of(argument) if status == "OK" else None
+    return None if verb in ("CLOSE", "UNSELECT") and status == "OK" else mailbox
 
 
 def mailbox_of(argument: bytes | None) -> bytes | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from labkit.dissect.conversation import verb_of
 from labkit.dissect.flaws import Found
 from labkit.dissect.row import FLAWS, Reply
-from labkit.dissect.usual import verb_of
 
 _TAG = re.compile(rb"[!#-'),-Z^-z|}\[\]~]{1,100}")  # any ASTRING-CHAR but "+"
 _STATUS = re.compile(rb"[^ ]{1,100} (OK|NO|BAD|BYE|PREAUTH)(?: |(?=[\r\n])|\Z)", re.IGNORECASE)

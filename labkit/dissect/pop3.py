@@ -13,7 +13,6 @@ from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rule
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half, count_lines
 from labkit.dissect.row import Reply, Row, Rows, Span
-from labkit.dissect.usual import POP3_REPLY
 from labkit.grammar.framing import CRLF
 from labkit.states.pop3 import MACHINE
 
@@ -36,7 +35,6 @@ RULES = Rules(MACHINE)
 
 
 class Pop3(Conversation):
-    SECRETIVE = frozenset(("PASS", "APOP", "AUTH"))
     GREETING = re.compile(rb"\+OK\b")
     REPLY = re.compile(rb"(?:\+OK|-ERR|\+)(?: |\r?\n)")
     COMMAND = re.compile(
@@ -57,19 +55,18 @@ class Pop3(Conversation):
         client, server, progress = self.client, self.server, self.progress
         in_login = False
         while True:
-            if in_login or (row := self.usual_row()) is None:
-                while (end := self.line()) == MORE:
-                    yield None
-                if end == self.at:
-                    break
-                if end == TLS_BEGINS:
-                    if not (yield from self.enter_tls()):
-                        return
-                    continue
-                row = self._row(end, in_login)
-            at, end, verb, argument = row.start, row.end, row.verb or "", row.argument
+            while (end := self.line()) == MORE:
+                yield None
+            if end == self.at:
+                break
+            if end == TLS_BEGINS:
+                if not (yield from self.enter_tls()):
+                    return
+                continue
+            row = self._row(end, in_login)
+            at, verb, argument = row.start, row.verb or "", row.argument
             self._verb, self._argument = verb, argument
-            reply = self.usual_reply() or (yield from self.next_reply(at, end))
+            reply = yield from self.next_reply(at, end)
             flaw = None if in_login else progress.judge(ALIASES.get(verb, verb))
             if flaw is not None and not (flaw == "unknown-command" and verb in EXTENSIONS):
                 row.flaws = (Found(flaw, "client", at), *row.flaws)
@@ -96,24 +93,11 @@ class Pop3(Conversation):
             verb, argument = split(line)
             if self.behind_login and self.may_be_secret(verb):
                 verb, argument = "(response)", line.rstrip(b"\r\n") or None
-        row = Row(self.number, self.state, verb, argument, at, end, secrets=_secrets(verb, line, at))
+        row = Row(self.number, self.state, verb, argument, at, end, secrets=secrets_of(verb, line, at))
         self.number += 1
         limit = RESPONSE_LIMIT if verb in ("AUTH", "(response)") else COMMAND_LIMIT
         row.flaws = self.line_flaws("client", at, end, limit)
         return row
-
-    def cut_usual_reply(self, at: int) -> Reply | None:
-        found = POP3_REPLY.match(self.server.data, at)
-        if found is None or self._verb in ("AUTH", "(response)"):
-            return None
-        status, code, text = found.groups()
-        lines, end = 1, found.end()
-        if status == b"+OK" and self._is_multi_line():
-            first, end = end, self._block(end)
-            if end == MORE or not self._has_final_dot(first, end):
-                return None
-            lines += count_lines(self.server.data, first, end)
-        return Reply(at, end, status, text or b"", lines, response_code=code)
 
     def cut_reply(self, at: int) -> Reply | None:
         """A status line and, if the command asks for them, the lines behind it."""
@@ -188,7 +172,7 @@ class Pop3(Conversation):
             yield self.answered(Row(0, self.state, None, None, -1, -1), reply)
 
 
-def _secrets(verb: str, line: bytes, at: int) -> tuple[Span, ...]:
+def secrets_of(verb: str, line: bytes, at: int) -> tuple[Span, ...]:
     """The spans of a command that nobody else should read."""
     if verb == "PASS":
         found = re.match(rb"\S+ ([^\r\n]+)", line)

@@ -6,9 +6,10 @@ Nothing is decoded and nothing has a time yet: that is joined on by offset when 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from operator import attrgetter
+from typing import Any, NamedTuple, overload
 
 from labkit.dissect.flaws import Found
 
@@ -66,3 +67,55 @@ class Row:
 
 Rows = Iterator[Row | None]
 """Rows as they become whole; None: not before more octets come."""
+
+_DEFAULTS = {field.name: field.default for field in fields(Row)}
+_ALL = attrgetter(*_DEFAULTS)
+
+
+class Sheet(Sequence[Row]):
+    """The rows of a flow, also by columns.
+
+    Made of rows, or of columns with names and values of fields of Row; those left out have their
+    default in every row.  The other form is made when somebody looks: a large capture has more rows
+    than anybody reads.
+    """
+
+    def __init__(self, rows: list[Row] | None, columns: Mapping[str, Sequence[Any]] | None = None) -> None:
+        self._rows = rows
+        self._columns = None if columns is None else dict(columns)
+        self._length = len(rows) if rows is not None else len(columns["number"]) if columns else 0
+
+    def append(self, row: Row) -> None:
+        """One more, of a flow that goes on."""
+        self.rows.append(row)
+        self._columns = None
+        self._length += 1
+
+    def column(self, name: str) -> Sequence[Any]:
+        """A field of all rows."""
+        if self._columns is None:
+            self._columns = dict(zip(_DEFAULTS, zip(*map(_ALL, self.rows), strict=True), strict=False))
+        found = self._columns.get(name)
+        if found is None:
+            assert not self._length or _DEFAULTS[name] is not MISSING
+            found = self._columns[name] = (_DEFAULTS[name],) * self._length
+        return found
+
+    @property
+    def rows(self) -> list[Row]:
+        if self._rows is None:
+            self._rows = list(map(Row, *map(self.column, _DEFAULTS)))
+        return self._rows
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sheet: ...
+    def __getitem__(self, index: int | slice) -> Row | Sheet:
+        return Sheet(self.rows[index]) if isinstance(index, slice) else self.rows[index]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)

@@ -15,7 +15,6 @@ from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rule
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half, tidy_throughout
 from labkit.dissect.row import FLAWS, Reply, Row, Rows
-from labkit.dissect.usual import SMTP_REPLY
 from labkit.grammar.framing import CRLF
 from labkit.states.smtp import MACHINE, State
 
@@ -39,7 +38,6 @@ RULES = Rules(MACHINE)
 
 
 class Smtp(Conversation):
-    SECRETIVE = frozenset(("AUTH",))
     GREETING = re.compile(rb"220[ -]")
     REPLY = re.compile(rb"[2-5][0-9][0-9](?:[ -]|\r?\n)")
     COMMAND = re.compile(
@@ -59,24 +57,23 @@ class Smtp(Conversation):
         yield from self._greeting()
         client, progress = self.client, self.progress
         while True:
-            if (row := self.usual_row()) is None:
-                while (end := self.line()) == MORE:
-                    yield None
-                if end == self.at:
-                    break
-                if end == TLS_BEGINS:
-                    if not (yield from self.enter_tls()):
-                        return
-                    continue
-                row = self._row(end)
-            at, end, verb = row.start, row.end, row.verb or ""
+            while (end := self.line()) == MORE:
+                yield None
+            if end == self.at:
+                break
+            if end == TLS_BEGINS:
+                if not (yield from self.enter_tls()):
+                    return
+                continue
+            row = self._row(end)
+            at, verb = row.start, row.verb or ""
             if verb == "BDAT":
                 yield from self._chunk(row)
             replied = self.reply_at
             if self._lmtp and self._accepted > 1 and _is_last(row):
                 reply = yield from self._replies(at, end)
             else:
-                reply = self.usual_reply() or (yield from self.next_reply(at, end))
+                reply = yield from self.next_reply(at, end)
             if (flaw := self._judge(row, replied)) is not None:
                 row.flaws = (Found(flaw, "client", at), *row.flaws)
             yield self.answered(row, reply)
@@ -119,20 +116,11 @@ class Smtp(Conversation):
         row = Row(self.number, self.state, verb, argument, at, end)
         self.number += 1
         if verb == "AUTH":
-            row.secrets = _initial_response(line, at)
+            row.secrets = initial_response(line, at)
         elif verb == "(response)":
             row.secrets = ((at, at + len(line.rstrip())),)
         row.flaws = self.line_flaws("client", at, end, AUTH_LIMIT if row.secrets else COMMAND_LIMIT)
         return row
-
-    def cut_usual_reply(self, at: int) -> Reply | None:
-        found = SMTP_REPLY.match(self.server.data, at)
-        if found is None:
-            return None
-        code, enhanced, of_class, text = found.groups()
-        if code == b"421" or (of_class and of_class != code[:1]):
-            return None
-        return Reply(at, found.end(), code, text, 1, enhanced)
 
     def cut_reply(self, at: int) -> Reply | None:
         """Lines with one code; octets before it that are no reply come along, as a flaw."""
@@ -243,7 +231,7 @@ class Smtp(Conversation):
         if self._lmtp and self._accepted > 1:
             reply = yield from self._replies(at, end)
         else:
-            reply = self.usual_reply() or (yield from self.next_reply(at, end))
+            reply = yield from self.next_reply(at, end)
         self._accepted = 0
         yield self.answered(row, reply)
         if reply.status or self.server.absent():
@@ -319,7 +307,7 @@ def _is_last(row: Row) -> bool:
     return row.verb == "BDAT" and (row.argument or b"").upper().rstrip().endswith(b"LAST")
 
 
-def _initial_response(line: bytes, at: int) -> tuple[tuple[int, int], ...]:
+def initial_response(line: bytes, at: int) -> tuple[tuple[int, int], ...]:
     """The span of what stands behind `AUTH mechanism`."""
     found = re.match(rb"\S+ +\S+ +([^\r\n]+)", line)
     return ((at + found.start(1), at + found.end(1)),) if found else ()

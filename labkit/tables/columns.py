@@ -7,14 +7,13 @@ more rows than anybody reads.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from operator import attrgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from labkit.dissect.exchange import OUTCOMES, PROTOCOLS, STEPS
 from labkit.dissect.row import Row
-from labkit.tables.dissected import Talk
-from labkit.tables.exchanges import masked, outcome, without_echoes
+from labkit.tables.dissected import Talk, column
+from labkit.tables.exchanges import masked, outcome, outcome_of, without_echoes
 from labkit.tables.moments import ABSENT, Times
 from labkit.tables.values import Choices, Numbers, Same, Texts, Values
 
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 NO_NUMBER = -1
-FIELDS = tuple(
-    "number state tag verb argument status enhanced response_code text reply_lines untagged mailbox "  # noqa: SIM905
-    "encrypted flaws secrets echoes".split()
-)
-_FIELDS_OF = attrgetter(*FIELDS)
 
 Mask = Callable[[Talk, Row], bytes | None]
 
@@ -42,21 +36,38 @@ class Columns:
         import numpy as np
 
         self.talks = talks
-        rows = [row for talk in talks for row in talk.rows]
-        flow = np.repeat(np.arange(len(talks)), [len(talk.rows) for talk in talks])
+        counts = [len(talk.rows) for talk in talks]
+        flow = np.repeat(np.arange(len(talks)), counts)
         times = np.concatenate([Times.of(talk.moments).columns for talk in talks], axis=1)
-        spans = _spans(talks, rows, flow)
-        pipelined = _pipelined(talks, rows, flow, spans, times)
+        spans = _spans(talks, flow)
+        pipelined = _pipelined(talks, flow, spans, times)
         time = np.where(times[0] == ABSENT, times[2], times[0])
         numbers = np.array([talk.number for talk in talks], np.int64)[flow]
-        order = np.lexsort((np.array([row.number for row in rows], np.int64), numbers, time))
-        self.rows: list[Row] = [rows[index] for index in order.tolist()]
+        number = np.array(column(talks, "number"), np.int64)
+        order = np.lexsort((number, numbers, time))
+        self._order: list[int] = order.tolist()
+        self._pick = itemgetter(*self._order) if len(order) > 1 else tuple
+        self._first = np.cumsum([0, *counts])
+        self.number: Ints = number[order]
         self.flow: Ints = flow[order]
         self.time: Ints = time[order]
         self.connection: Ints = numbers[order]
         self.times: Ints = times[:, order]
         self.spans: Ints = spans[:, order]
         self.pipelined: Ints = pipelined[order]
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def field(self, name: str) -> Sequence[Any]:
+        """A field of the rows."""
+        found: Sequence[Any] = self._pick(column(self.talks, name))
+        return found
+
+    def row(self, index: int) -> tuple[Talk, Row]:
+        """One row, with its talk."""
+        flow = self.flow[index]
+        return self.talks[flow], self.talks[flow].rows[self._order[index] - int(self._first[flow])]
 
     def per_flow(self, choose: Callable[[Talk], str | None], choices: tuple[str, ...]) -> Choices:
         """A choice that is the same in all rows of a flow."""
@@ -113,7 +124,7 @@ class Columns:
         found = list(texts)
         if not secrets:
             for index in [index for index, spans in enumerate(hidden) if spans]:
-                found[index] = mask(self.talks[self.flow[index]], self.rows[index])
+                found[index] = mask(*self.row(index))
         return Texts(found)
 
 
@@ -122,13 +133,12 @@ def columns(talks: Sequence[Talk], capture: str, secrets: bool) -> dict[str, lis
     import numpy as np
 
     found = Columns(talks)
-    rows = found.rows
-    fields = dict(zip(FIELDS, zip(*map(_FIELDS_OF, rows), strict=True), strict=True))
-    flags = np.array(fields["encrypted"], np.bool_)
+    status, code = found.field("status"), found.field("response_code")
+    flags = np.array(found.field("encrypted"), np.bool_)
     return {
-        "capture": Same(capture, len(rows)),
+        "capture": Same(capture, len(found)),
         "connection": found.all_there(found.connection),
-        "exchange": found.all_there(np.array(fields["number"], np.int64)),
+        "exchange": found.all_there(found.number),
         "protocol": found.per_flow(lambda talk: talk.protocol, PROTOCOLS),
         "step": found.per_flow(lambda talk: talk.step, STEPS),
         "time": found.all_there(found.time),
@@ -136,42 +146,35 @@ def columns(talks: Sequence[Talk], capture: str, secrets: bool) -> dict[str, lis
         "first_reply_at": found.when(2),
         "replied_at": found.when(3),
         "latency_s": found.latency(),
-        "state": [state or None for state in fields["state"]],
-        "tag": Texts(list(fields["tag"])),
-        "verb": list(fields["verb"]),
-        "argument": found.masked(fields["argument"], fields["secrets"], masked, secrets),
-        "status": Texts(list(fields["status"])),
-        "outcome": found.chosen(_outcomes(rows, fields["status"], fields["response_code"]), OUTCOMES),
-        "code": found.codes(fields["status"]),
-        "enhanced": Texts(list(fields["enhanced"])),
-        "response_code": Texts(list(fields["response_code"])),
-        "text": found.masked(fields["text"], fields["echoes"], without_echoes, secrets),
-        "reply_lines": Numbers(np.array(fields["reply_lines"], np.int64), found.spans[2] < 0),
-        "untagged": found.numbers(fields["untagged"]),
+        "state": [state or None for state in found.field("state")],
+        "tag": Texts(list(found.field("tag"))),
+        "verb": list(found.field("verb")),
+        "argument": found.masked(found.field("argument"), found.field("secrets"), masked, secrets),
+        "status": Texts(list(status)),
+        "outcome": found.chosen(_outcomes(found, status, code), OUTCOMES),
+        "code": found.codes(status),
+        "enhanced": Texts(list(found.field("enhanced"))),
+        "response_code": Texts(list(code)),
+        "text": found.masked(found.field("text"), found.field("echoes"), without_echoes, secrets),
+        "reply_lines": Numbers(np.array(found.field("reply_lines"), np.int64), found.spans[2] < 0),
+        "untagged": found.numbers(found.field("untagged")),
         "octets_sent": found.octets(0),
         "octets_received": found.octets(2),
-        "mailbox": Texts(list(fields["mailbox"])),
+        "mailbox": Texts(list(found.field("mailbox"))),
         "pipelined": Numbers(found.pipelined == 1, found.pipelined == -1),
         "encrypted": Numbers(flags, np.zeros_like(flags)),
-        "flaw": [flaws[0].name if flaws else None for flaws in fields["flaws"]],
+        "flaw": [flaws[0].name if flaws else None for flaws in found.field("flaws")],
         "frame": found.when(4),
         "reply_frame": found.when(5),
     }
 
 
-def _spans(talks: Sequence[Talk], rows: list[Row], flow: Ints) -> Ints:
+def _spans(talks: Sequence[Talk], flow: Ints) -> Ints:
     """Begin and end of each command, begin and end of each reply; -1 where there is none."""
     import numpy as np
 
-    spans = np.array(
-        [
-            [row.start for row in rows],
-            [row.end for row in rows],
-            [row.reply_start for row in rows],
-            [row.reply_end for row in rows],
-        ],
-        np.int64,
-    )
+    names = "start", "end", "reply_start", "reply_end"
+    spans = np.array([column(talks, name) for name in names], np.int64)
     for number, talk in enumerate(talks):
         if talk.protocol == "dns":  # offsets are numbers of datagrams
             for index in np.flatnonzero(flow == number).tolist():
@@ -182,12 +185,13 @@ def _spans(talks: Sequence[Talk], rows: list[Row], flow: Ints) -> Ints:
     return spans
 
 
-def _pipelined(talks: Sequence[Talk], rows: list[Row], flow: Ints, spans: Ints, times: Ints) -> Ints:
+def _pipelined(talks: Sequence[Talk], flow: Ints, spans: Ints, times: Ints) -> Ints:
     """Whether each command was sent before the reply to the one before it was there: 0, 1 or -1 (NA)."""
     import numpy as np
 
     dns = np.array([talk.protocol == "dns" for talk in talks], np.bool_)[flow]
-    command = np.array([row.verb is not None for row in rows], np.bool_) & (spans[0] >= 0) & ~dns
+    command = np.array([verb is not None for verb in column(talks, "verb")], np.bool_)
+    command &= (spans[0] >= 0) & ~dns
     first = np.r_[True, flow[1:] != flow[:-1]]
     replied, start = np.r_[ABSENT, times[3, :-1]], times[0]
     known = command & (first | ((replied != ABSENT) & (start != ABSENT)))
@@ -195,13 +199,14 @@ def _pipelined(talks: Sequence[Talk], rows: list[Row], flow: Ints, spans: Ints, 
 
 
 def _outcomes(
-    rows: list[Row], statuses: Sequence[bytes | None], codes: Sequence[bytes | None]
+    rows: Columns, statuses: Sequence[bytes | None], codes: Sequence[bytes | None]
 ) -> list[str | None]:
-    """The outcome of each row: that of its status, but without one, or with a code, it is looked at."""
-    first = dict(zip(reversed(statuses), reversed(rows), strict=True))
-    known = {status: outcome(replace(row, response_code=None)) for status, row in first.items()}
-    found = [known[status] for status in statuses]
-    for index, (status, code) in enumerate(zip(statuses, codes, strict=True)):
-        if code is not None or status is None:
-            found[index] = outcome(rows[index])
+    """The outcome of each row: that of its status and code; a row without a status is looked at."""
+    pairs = list(zip(statuses, codes, strict=True))
+    known: dict[tuple[bytes | None, bytes | None], str] = {
+        (status, code): outcome_of(status, code) for status, code in set(pairs) if status is not None
+    }
+    found: list[str | None] = [known.get(pair) for pair in pairs]
+    for index in [index for index, status in enumerate(statuses) if status is None]:
+        found[index] = outcome(rows.row(index)[1])
     return found

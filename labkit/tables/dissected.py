@@ -6,12 +6,14 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from labkit.capture.stream import Stream
 from labkit.capture.tape import Flow, Tape
-from labkit.dissect.dissector import Protocol, dissect
-from labkit.dissect.row import Row, Span
+from labkit.dissect.dissector import dissect
+from labkit.dissect.row import Row, Sheet, Span
+from labkit.dissect.whole import Protocol
 from labkit.net.tap import Side
 from labkit.tables.moments import ABSENT, Moments, Times
 
@@ -31,7 +33,7 @@ class Talk:
 
     flow: Flow
     protocol: Protocol | None
-    rows: list[Row]
+    rows: Sheet
     step: str | None
     moments: list[Moments] | Times = field(default_factory=list)  # of each row
 
@@ -71,14 +73,14 @@ def not_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def step_of(flow: Flow, protocol: Protocol | None, rows: Sequence[Row]) -> str | None:
+def step_of(flow: Flow, protocol: Protocol | None, rows: Sheet) -> str | None:
     """Which of the five steps a connection serves, where that can be told."""
     connection = flow.connection
     if protocol in ("pop3", "imap"):
         return "access"
     if protocol != "smtp":
         return None
-    if connection.service == "lmtp" or any(row.verb == "LHLO" for row in rows):
+    if connection.service == "lmtp" or "LHLO" in rows.column("verb"):
         return "deliver"
     if connection.service == "smtp" or connection.server_port == 25:
         return "relay"  # also from a host that hands its mail to nobody but the recipient's server
@@ -131,11 +133,10 @@ def _many_moments(tape: Tape, talks: list[Talk]) -> NDArray[np.int64]:
 
     counts = [len(talk.rows) for talk in talks]
     flows = np.repeat(np.arange(len(talks), dtype=np.int64), counts)
-    rows = [row for talk in talks for row in talk.rows]
-    found = np.full((len(Moments._fields), len(rows)), ABSENT, np.int64)
+    found = np.full((len(Moments._fields), len(flows)), ABSENT, np.int64)
     spans: tuple[tuple[Side, list[int], list[int]], ...] = (
-        ("client", [row.start for row in rows], [row.end for row in rows]),
-        ("server", [row.reply_start for row in rows], [row.reply_end for row in rows]),
+        ("client", column(talks, "start"), column(talks, "end")),
+        ("server", column(talks, "reply_start"), column(talks, "reply_end")),
     )
     for place, (side, first, behind) in enumerate(spans):
         begins = np.array(first, np.int64)
@@ -145,8 +146,17 @@ def _many_moments(tape: Tape, talks: list[Talk]) -> NDArray[np.int64]:
         found[2 * place + 1, there] = tape.times_at(flows[there], side, ends[there])
         if tape.framed:
             found[4 + place, there] = tape.orders_at(flows[there], side, begins[there])
-    odd = [talk.protocol == "dns" or row.verb == "TLS" for talk in talks for row in talk.rows]
+    dns = np.array([talk.protocol == "dns" for talk in talks], bool)[flows]
+    tls = np.array([verb == "TLS" for verb in column(talks, "verb")], bool)
     unseen = (found[0] == ABSENT) & (found[2] == ABSENT)
-    for index in np.flatnonzero(np.array(odd, bool) | unseen).tolist():
-        found[:, index] = Times.of([moments_of(talks[flows[index]], rows[index])]).columns[:, 0]
+    first_of = np.cumsum([0, *counts])
+    for index in np.flatnonzero(dns | tls | unseen).tolist():
+        talk = talks[flows[index]]
+        row = talk.rows[index - first_of[flows[index]]]
+        found[:, index] = Times.of([moments_of(talk, row)]).columns[:, 0]
     return found
+
+
+def column(talks: Sequence[Talk], name: str) -> list[Any]:
+    """A field of all rows of all talks."""
+    return list(chain.from_iterable([talk.rows.column(name) for talk in talks]))

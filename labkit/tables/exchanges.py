@@ -52,13 +52,17 @@ def exchange(talk: Talk, capture: str, index: int, secrets: bool = False) -> Exc
 
 def outcome(row: Row) -> str | None:
     """A reply in the vocabulary of all protocols; None for what only the server said of itself."""
-    status = row.status
-    if status is None:
-        if row.verb == "PROXY":  # to which nobody replies
-            return None
-        return "unanswered" if row.verb is not None or row.reply_start < 0 else None
+    if row.status is not None:
+        return outcome_of(row.status, row.response_code)
+    if row.verb == "PROXY":  # to which nobody replies
+        return None
+    return "unanswered" if row.verb is not None or row.reply_start < 0 else None
+
+
+def outcome_of(status: bytes, response_code: bytes | None) -> str:
+    """What a reply with this status and code amounts to."""
     found = _OUTCOMES.get(status) or _OUTCOMES.get(status[:1], "permanent")
-    if found == "permanent" and (row.response_code or b"").upper() in _TEMPORARY_CODES:
+    if found == "permanent" and (response_code or b"").upper() in _TEMPORARY_CODES:
         return "temporary"
     return found
 

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from labkit.capture import live
 from labkit.dissect.dissector import Dissection
 from labkit.dissect.exchange import Exchange
+from labkit.dissect.row import Sheet
 from labkit.tables.dissected import Talk, moments_of, step_of
 from labkit.tables.exchanges import exchange
 
@@ -24,7 +25,7 @@ def exchanges(
     for flows in live.follow(source, name, notes):
         for flow in flows:
             if flow.number not in talks:
-                talks[flow.number] = Dissection(flow), Talk(flow, None, [], None)
+                talks[flow.number] = Dissection(flow), Talk(flow, None, Sheet([]), None)
             yield from advance(*talks[flow.number], secrets)
             if flow.closed:
                 del talks[flow.number]
@@ -37,7 +38,7 @@ def advance(dissection: Dissection, talk: Talk, secrets: bool = False) -> Iterat
     """The exchanges of one flow that have become whole since the last call."""
     for row in dissection.advance():
         talk.protocol = dissection.protocol
-        talk.step = step_of(talk.flow, talk.protocol, [row])
+        talk.step = step_of(talk.flow, talk.protocol, Sheet([row]))
         talk.rows.append(row)
         assert isinstance(talk.moments, list)
         talk.moments.append(moments_of(talk, row))

@@ -12,6 +12,7 @@ from labkit.capture.keys import KeyLog, key_log
 from labkit.capture.tape import Flow, Tape
 from labkit.dissect.dissector import Dissection
 from labkit.dissect.exchange import Exchange
+from labkit.dissect.row import Sheet
 from labkit.errors import LabError
 from labkit.net.tap import Tap
 from labkit.tables.capture import Capture
@@ -142,7 +143,7 @@ def follow(tap: Tap, show: Callable[[Exchange], None]) -> Callable[[], None]:
     def dissect(flows: list[Flow]) -> None:
         for flow in flows:
             if flow.number not in talks:
-                talks[flow.number] = Dissection(flow), Talk(flow, None, [], None)
+                talks[flow.number] = Dissection(flow), Talk(flow, None, Sheet([]), None)
             for row in advance(*talks[flow.number]):
                 show(row)
 
