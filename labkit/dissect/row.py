@@ -115,7 +115,11 @@ class Sheet(Sequence[Row]):
     @overload
     def __getitem__(self, index: slice) -> Sheet: ...
     def __getitem__(self, index: int | slice) -> Row | Sheet:
-        return Sheet(self.rows[index]) if isinstance(index, slice) else self.rows[index]
+        if isinstance(index, slice):
+            return Sheet(self.rows[index])
+        if self._rows is not None:
+            return self._rows[index]
+        return Row(*[self.column(name)[index] for name in _DEFAULTS])
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

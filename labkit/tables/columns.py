@@ -201,12 +201,13 @@ def _pipelined(talks: Sequence[Talk], flow: Ints, spans: Ints, times: Ints) -> I
 def _outcomes(
     rows: Columns, statuses: Sequence[bytes | None], codes: Sequence[bytes | None]
 ) -> list[str | None]:
-    """The outcome of each row: that of its status and code; a row without a status is looked at."""
-    pairs = list(zip(statuses, codes, strict=True))
-    known: dict[tuple[bytes | None, bytes | None], str] = {
-        (status, code): outcome_of(status, code) for status, code in set(pairs) if status is not None
+    """The outcome of each row: that of its status, but without one, or with a code, it is looked at."""
+    known: dict[bytes | None, str] = {
+        status: outcome_of(status, None) for status in set(statuses) if status is not None
     }
-    found: list[str | None] = [known.get(pair) for pair in pairs]
+    found = [known.get(status) for status in statuses]
+    for index in [index for index, code in enumerate(codes) if code is not None]:
+        found[index] = outcome_of(statuses[index] or b"", codes[index])
     for index in [index for index, status in enumerate(statuses) if status is None]:
         found[index] = outcome(rows.row(index)[1])
     return found
