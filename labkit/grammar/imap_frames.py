@@ -9,7 +9,7 @@ before it is read: what is too big is refused without being kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from labkit.errors import ProtocolError
@@ -45,6 +45,23 @@ def split_at_literals(frame: bytes) -> list[bytes]:
         pieces.append(frame[start:end])
         start, end = end, line_end(frame, end + literal[0])
     return [*pieces, frame[start:]]
+
+
+def frames_of(data: bytes) -> Iterator[list[bytes]]:
+    """Each command or response in `data` as line, literal, line …; the last may be cut off anywhere."""
+    at = 0
+    while at < len(data):
+        frame: list[bytes] = []
+        while True:
+            end = data.find(b"\n", at) + 1 or len(data)
+            line, at = data[at:end], end
+            frame.append(line)
+            literal = literal_size(line) if line.endswith(b"}\r\n") else None
+            if literal is None or (len(frame) == 1 and response_ends_in_text(line)):
+                break
+            frame.append(data[at : at + literal[0]])
+            at += literal[0]
+        yield frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """The messages that crossed a connection, rebuilt to the octet.
 
 SMTP: the data behind DATA without its dot-stuffing, or the chunks of BDAT (RFC 3030).  POP3: RETR,
-not TOP.  IMAP: the whole message in a FETCH (BODY[], RFC822, BINARY[]), and APPEND.
+not TOP.  IMAP: the whole message in a FETCH (BODY[], RFC822, BINARY[]) or in several (see
+pieces.py), and APPEND.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,13 +16,15 @@ from hashlib import sha256
 
 from labkit.dissect.imap import mailbox_of
 from labkit.dissect.row import Row
-from labkit.grammar.framing import dot_unstuff, literal_size
+from labkit.grammar.framing import dot_unstuff
+from labkit.grammar.imap_frames import frames_of
 from labkit.message.fields import decode_words, parse_date
 from labkit.message.mime import Part, parse
 from labkit.tables.dissected import Talk
+from labkit.tables.pieces import in_pieces
 
 _PATH = re.compile(rb"\s*(?:FROM|TO)\s*:\s*(?:<((?:\"(?:[^\"\\]|\\.)*\"|[^\">])*)>?|(\S+))", re.IGNORECASE)
-_WHOLE = re.compile(rb"(?:BODY\[\]|RFC822|BINARY\[\]) ~?\{[0-9]+\}\r?\n\Z", re.IGNORECASE)
+_WHOLE = re.compile(rb"(?:BODY\[\]|RFC822|BINARY\[\]) ~?\{([0-9]{1,19})\}\r?\n\Z", re.IGNORECASE)
 _FETCH = re.compile(rb"\* [0-9]+ FETCH \(", re.IGNORECASE)
 _UID = re.compile(rb"[( ]UID ([0-9]{1,10})[) ]", re.IGNORECASE)
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
@@ -154,30 +158,42 @@ def _pop3(talk: Talk) -> Iterator[Carried]:
             yield Carried(talk, index, dot_unstuff(reply[start:]), "retrieved")
 
 
-def _imap(talk: Talk) -> Iterator[Carried]:
+def _imap(talk: Talk) -> list[Carried]:
+    found: list[Carried] = []
     for index, row in enumerate(talk.rows):
         if row.verb in ("FETCH", "UID FETCH", None) and row.reply_start >= 0:
-            yield from _fetched(talk, index, row)
+            found += _fetched(talk, index, row)
         elif row.verb == "APPEND" and row.body >= 0 and b"CATENATE" not in (row.argument or b"").upper():
-            yield from _appended(talk, index, row)
+            found += _appended(talk, index, row)
+    if joined := list(in_pieces(talk)):
+        numbers = Counter(each.index for each in found)
+        for message, copy, data in joined:
+            index = copy.rows[-1]
+            damaged = copy.damaged or any(is_damaged(talk.rows[each]) for each in copy.rows)
+            found.append(Carried(talk, index, data, "retrieved", numbers[index], damaged=damaged))
+            found[-1].mailbox, found[-1].uid = message.mailbox, message.uid
+            numbers[index] += 1
+        found.sort(key=lambda each: (each.index, each.number))
+    return found
 
 
 def _fetched(talk: Talk, index: int, row: Row) -> Iterator[Carried]:
     number = 0
-    for frame in _frames(talk.octets("server", (row.reply_start, row.reply_end))):
-        if not _FETCH.match(frame[0]):
+    for response in frames_of(talk.octets("server", (row.reply_start, row.reply_end))):
+        if not _FETCH.match(response[0]):
             continue
-        uid = next((found for line in frame[::2] if (found := _UID.search(line))), None)
-        for line, literal in zip(frame[::2], frame[1::2], strict=False):
-            if _WHOLE.search(line):
+        uid = next((found for line in response[::2] if (found := _UID.search(line))), None)
+        for line, literal in zip(response[::2], response[1::2], strict=False):
+            if whole := _WHOLE.search(line):
                 message = Carried(talk, index, literal, "retrieved", number, mailbox=row.mailbox)
                 message.uid = int(uid[1]) if uid else None
+                message.damaged = len(literal) < int(whole[1])
                 yield message
                 number += 1
 
 
 def _appended(talk: Talk, index: int, row: Row) -> Iterator[Carried]:
-    literals = next(_frames(talk.octets("client", (row.start, row.end))), [])[1::2]
+    literals = next(frames_of(talk.octets("client", (row.start, row.end))), [])[1::2]
     if (row.argument or b"").startswith(b"{"):  # the mailbox's name
         literals = literals[1:]
     uids = (row.response_code or b"").split(b" ")
@@ -186,20 +202,3 @@ def _appended(talk: Talk, index: int, row: Row) -> Iterator[Carried]:
         if uids[0].upper() == b"APPENDUID" and len(literals) == 1 and uids[-1].isdigit():
             message.uid = int(uids[-1])
         yield message
-
-
-def _frames(data: bytes) -> Iterator[list[bytes]]:
-    """Each response or command as line, literal, line …"""
-    at = 0
-    while at < len(data):
-        frame: list[bytes] = []
-        while True:
-            end = data.find(b"\n", at) + 1 or len(data)
-            line, at = data[at:end], end
-            frame.append(line)
-            literal = literal_size(line)
-            if literal is None:
-                break
-            frame.append(data[at : at + literal[0]])
-            at += literal[0]
-        yield frame

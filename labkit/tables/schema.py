@@ -68,7 +68,7 @@ class Message:
 
     capture: str = column(_CAPTURE)
     connection: int = column(_CONNECTION)
-    exchange: int = column("The exchange that carried it.")
+    exchange: int = column("The exchange that carried it; of an IMAP message in pieces, the last of them.")
     message: int = column("Which message of that exchange: 0, 1 …")
     time: datetime = column("When that exchange began.")
     step: str | None = column("submit, relay, deliver (LMTP) or access; absent if unknown.", choices=STEPS)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.errors import ProtocolError
-from labkit.grammar.imap_frames import CommandFrames, Frame, GoAhead, Refused, split_at_literals
+from labkit.grammar.imap_frames import CommandFrames, Frame, GoAhead, Refused, frames_of, split_at_literals
 
 Events = list[Frame | GoAhead | Refused]
 
@@ -103,6 +103,18 @@ def test_split_at_literals() -> None:
         b"a LOGIN {3}\r\n",
         b"{2} {2}\r\n",
         b"\r\n\r\n",
+    ]
+
+
+def test_lines_and_literals() -> None:
+    data = b"* 1 FETCH (A {3}\r\n}\r\n B {0}\r\n)\r\n* OK {3}\r\na NO x\r\n+ {9}\r\nbare {2}\nb {5}\r\nab"
+    assert list(frames_of(data)) == [
+        [b"* 1 FETCH (A {3}\r\n", b"}\r\n", b" B {0}\r\n", b"", b")\r\n"],
+        [b"* OK {3}\r\n"],
+        [b"a NO x\r\n"],
+        [b"+ {9}\r\n"],
+        [b"bare {2}\n"],
+        [b"b {5}\r\n", b"ab", b""],
     ]
 
 

@@ -72,6 +72,18 @@ def test_it_reads_by_imap(lab: Served) -> None:
     assert rows["verb"].count("APPEND") == 1
 
 
+def test_pieces_that_it_fetched_are_a_message(lab: Served) -> None:
+    url = f"imap://{lab.at('imap')}/INBOX;UID=1;PARTIAL="
+    urls = [f"{url}{piece}" for piece in ("30.30", "0.40", "60.500")]
+    ran = run(lab.folder, "curl", "-q", "-sS", "--max-time", "30", *BOB, *urls)
+    assert ran.returncode == 0
+    assert len(ran.stdout) > len(LETTER)
+    lab.stop()
+    (message,) = lab.capture().rows("messages")
+    assert (message.uid, message.complete) == (1, True)
+    assert lab.capture().messages_carried()[0].data == LETTER.replace(b"\n", b"\r\n")
+
+
 def test_it_trusts_the_labs_authority_only_when_told_to(lab: Served, tmp_path: Path) -> None:
     ran = run(tmp_path, "curl", "-q", "-s", "--max-time", "30", *BOB, f"imaps://{lab.at('imaps')}/")
     assert ran.returncode == NOT_TRUSTED

@@ -93,3 +93,5 @@ def test_fetchmail(lab: Served, tmp_path: Path, tls: str, protocol: str) -> None
     assert set(rows["flaw"]) == {None}
     (connection,) = lab.capture().rows("connections")
     assert (connection.tls, connection.user) == (CAPTURED_TLS[tls], "bob@example.org")
+    (message,) = lab.capture().messages_carried()  # of IMAP the header and the text, each by itself
+    assert (message.data, message.complete) == (LETTER.replace(b"\n", b"\r\n"), True)
