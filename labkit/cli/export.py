@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli.options import MailFormat, complain, option
+from labkit.cli.complaints import complain
+from labkit.cli.options import MailFormat, option
 from labkit.errors import LabError
 
 

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from labkit.cli.options import complain, misused, option
+from labkit.cli.complaints import complain
+from labkit.cli.options import misused, option
 
 PASSWORD = "LABKIT_PASSWORD"
 HOW = "How it connects and logs in"
@@ -59,7 +60,8 @@ def fetch(
     [dim]labkit fetch --from pop.example.org --tls --user bob --keep-days 14[/dim]
     [dim]labkit fetch --from pop.example.org --starttls --user bob --to inbox.mbox[/dim]
     """
-    from labkit.views.terminal import console, tell_said
+    from labkit.views.terminal import console
+    from labkit.views.terminal_talk import tell_said
     from labkit.world import fetch as fetching
 
     if tls and starttls:

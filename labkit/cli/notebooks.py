@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from labkit.cli.options import complain, misused, option
+from labkit.cli.complaints import complain
+from labkit.cli.options import misused, option
 from labkit.errors import LabError
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from labkit.errors import LabError, ProtocolError
+from labkit.cli.complaints import sentence_of
+from labkit.errors import ProtocolError
 
 WHO = "Who lives here, and what they have"
 LISTENING = "Where it listens (port 0: any free one)"
@@ -86,13 +86,3 @@ def check_capture_name(option: str, path: Path) -> None:
 
     if not is_capture_name(path):
         raise misused(option, f"{path} ends neither in .pcap nor in .pcapng, .jsonl or .parquet")
-
-
-def sentence_of(error: LabError) -> str:
-    """What an error says, without the picture of the octets that some add on further lines."""
-    return str(error).partition("\n")[0]
-
-
-def complain(sentence: str) -> None:
-    """Tell it on stderr, beside what the command writes."""
-    print(f"labkit: {sentence}", file=sys.stderr)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from labkit.cli.options import KEEPING, check_capture_name, complain, misused, option
+from labkit.cli.complaints import complain
+from labkit.cli.options import KEEPING, check_capture_name, misused, option
 
 if TYPE_CHECKING:
     from labkit.world.record import Context
@@ -93,7 +94,8 @@ def record(
     [dim]labkit record --listen 2587 --to mail.example.org:587 --starttls-strip yes[/dim]
     [dim]labkit record --listen 2587 --to mail.example.org:587 --keys k.log -o s.pcapng[/dim]
     """
-    from labkit.views.terminal import console, tell_said
+    from labkit.views.terminal import console
+    from labkit.views.terminal_talk import tell_said
     from labkit.world import serve
     from labkit.world.record import Route, recording
 

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from labkit.cli.complaints import complain
 from labkit.cli.options import (
     KEEPING,
     LISTENING,
     WHO,
     Faults,
     check_capture_name,
-    complain,
     misused,
     option,
     pair,
@@ -107,7 +107,8 @@ def serve(
     [dim]swaks --server 127.0.0.1:2025 --to bob@example.org[/dim]
     [dim]curl --user bob@example.org:secret pop3://127.0.0.1:2110/1[/dim]
     """
-    from labkit.views.terminal import console, tell_exchange, tell_where
+    from labkit.views.terminal import console
+    from labkit.views.terminal_talk import tell_exchange, tell_where
     from labkit.world import serve as serving
 
     if capture is not None:

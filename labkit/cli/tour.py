@@ -46,7 +46,8 @@ def tour(
     [dim]labkit tour --format pcap -o tour.pcap[/dim]    then open it in Wireshark
     [dim]labkit tour --fault cut-before-final-reply@mail.example.org[/dim]    two copies
     """
-    from labkit.views.terminal import tell_step, tell_totals, telling, write_table
+    from labkit.views.terminal import telling, write_table
+    from labkit.views.terminal_talk import tell_step, tell_totals
     from labkit.world.faults import switched_on
     from labkit.world.journey import travel, travellers
     from labkit.world.world import World

@@ -13,7 +13,8 @@
     summary.py       a capture in figures; plots.py is matplotlib in the lab's style
     analysis_plots.py  latencies and the time line of any exchanges, as plots
     report.py        a capture as one page
-    terminal.py      what the command line tells; terminal_faults.py and terminal_flaws.py, its catalogues
+    terminal.py      what the command line writes; terminal_talk.py, what it tells of exchanges;
+                     terminal_faults.py and terminal_flaws.py, its catalogues
     panels/          all ipywidgets, thin shells around the others
 
 Of a view with parts, _steps and _story find what there is to draw, _draw and _plots draw it.

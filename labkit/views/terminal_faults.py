@@ -9,7 +9,8 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from labkit.views.catalogue import PLACES
-from labkit.views.terminal import GAP, console
+from labkit.views.terminal import console
+from labkit.views.terminal_talk import GAP
 from labkit.world.faults import CATALOGUE, Fault
 
 

@@ -11,7 +11,8 @@ from rich.table import Table as Grid
 from labkit.dissect.dissector import dissect
 from labkit.dissect.examples import EXAMPLES
 from labkit.dissect.flaws import CATALOGUE, Flaw
-from labkit.views.terminal import GAP, console
+from labkit.views.terminal import console
+from labkit.views.terminal_talk import GAP
 
 SHOWN = 40  # octets of an example; most have fewer where they matter
 

@@ -11,7 +11,8 @@ import pytest
 
 from labkit import World
 from labkit.errors import LabError
-from labkit.views.terminal import console, tell_said, tell_step, tell_where
+from labkit.views.terminal import console
+from labkit.views.terminal_talk import tell_said, tell_step, tell_where
 
 
 def serving(host: str, **passwords: str) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from labkit import World
-from labkit.cli import app
+from labkit.cli.program import program
 from labkit.errors import LabError
 from labkit.net.faults import CUT, PASS, Event, Verdict
 from labkit.store.files import read_messages
@@ -239,7 +239,7 @@ def test_the_command(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     options = house.options()
     where = ["fetch", "--from", f"{options.server}:{options.port}", "--user", "bob"]
     monkeypatch.setenv("LABKIT_PASSWORD", "secret")
-    told = CliRunner().invoke(app, [*where, "--to", str(house.folder / "in")])
+    told = CliRunner().invoke(program(), [*where, "--to", str(house.folder / "in")])
     assert told.exit_code == 0, told.output
     assert "RETR 1 → +OK 24 octets" in told.output
     assert "PASS ••• → +OK bob's maildrop has 4 messages" in told.output
@@ -248,10 +248,10 @@ def test_the_command(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     secret.write_text("secret\n")
     monkeypatch.delenv("LABKIT_PASSWORD")
     more = ["--to", str(house.folder / "in"), "--delete", "--starttls", "--ca-file", str(house.ca_file)]
-    told = CliRunner().invoke(app, [*where, *more, "--password-file", str(secret)])
+    told = CliRunner().invoke(program(), [*where, *more, "--password-file", str(secret)])
     assert "0 fetched" in told.output
     assert house.left == []
-    told = CliRunner().invoke(app, [*where, "--to", str(house.folder / "in")], input="secret\n")
+    told = CliRunner().invoke(program(), [*where, "--to", str(house.folder / "in")], input="secret\n")
     assert "0 fetched" in told.output
-    assert CliRunner().invoke(app, [*where, "--tls", "--starttls"]).exit_code == 2
-    assert CliRunner().invoke(app, [*where, "--delete", "--keep-days", "3"]).exit_code == 2
+    assert CliRunner().invoke(program(), [*where, "--tls", "--starttls"]).exit_code == 2
+    assert CliRunner().invoke(program(), [*where, "--delete", "--keep-days", "3"]).exit_code == 2
