@@ -3,7 +3,7 @@
 stream.py         one direction: contiguous octets, and when each of them was seen
 tape.py           the flows of a capture; follows a live tap as it grows
 changes.py        what faults did to octets on their way, as a live tap knows it
-pcap.py           read a capture file into a tape, write a tape as one
+pcap.py           read a capture file into a tape; write.py, a tape into one
 
 Under `pcap.read`, from the file upwards, in columns:
 source.py         a path, pipe or file object, compressed or not, as octets
@@ -19,7 +19,7 @@ flows.py          all that, as flows; assembly.py, those that are over by the en
 keys.py and tls/: what was said inside TLS, for who has its keys.  inflate.py: behind COMPRESS.
 live.py: flows that grow with each packet, as from `tcpdump -w -`.
 
-Under `pcap.write`: write.py, the packets that would have carried a tape's octets.
+write.py: the packets that would have carried a tape's octets.
 archive.py: labkit's own captures, a whole tape as JSON Lines or Parquet.
 files.py: a file appears when it is whole, and not before.
 """

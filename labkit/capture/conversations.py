@@ -63,7 +63,7 @@ def clients(segments: Segments, talk: Conversations) -> NDArray[np.int64]:
 
     who = np.full(len(talk), -1, np.int64)
     ports = segments.ports[talk.first]
-    served = np.isin(ports, SERVERS)
+    served = np.isin(ports, SERVERS, kind="table")
     who[served[:, 1] & ~served[:, 0]] = 0
     who[served[:, 0] & ~served[:, 1]] = 1
     opening = np.flatnonzero(segments.flags & SYN)[::-1]  # backwards: the first SYN has the last word

@@ -76,13 +76,13 @@ class Parser(ABC):
 
 def parser(raw: Octets, name: str, notes: list[str]) -> Parser:
     """The parser for a file that begins with these octets (at least 24, if it has so many)."""
-    from labkit.capture.pcapng import BYTE_ORDERS, MAGIC, Blocks
-
     magic = bytes(raw[:4])
-    if magic == MAGIC and bytes(raw[8:12]) in BYTE_ORDERS:
-        return Blocks(name, notes)
     if magic in VARIANTS:
         return Classic(raw, name, notes)
+    from labkit.capture.pcapng import BYTE_ORDERS, MAGIC, Blocks
+
+    if magic == MAGIC and bytes(raw[8:12]) in BYTE_ORDERS:
+        return Blocks(name, notes)
     raise LabError(f"{name} is not a pcap, pcapng or labkit capture: it {opening(raw)}")
 
 

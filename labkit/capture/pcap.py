@@ -1,11 +1,11 @@
-"""Reading a capture file into a tape, and writing one.
+"""Reading a capture file into a tape.
 
 `read` takes pcap and pcapng, plain or compressed by gzip or zstd, from a path, a pipe or a file object.
 Each layer is a module: the file's octets (source.py, windows.py), the packets in them (frames.py,
 pcapng.py), link, IP and transport headers (packets.py, fragments.py), who talks with
 whom (conversations.py, closing.py), the octets in order (reassembly.py), the flows of the tape
-(assembly.py, flows.py, hello.py).  They work on columns, one entry per packet.  `write` (write.py) goes
-the other way.
+(assembly.py, flows.py, hello.py).  They work on columns, one entry per packet.  write.py goes the
+other way.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from labkit.capture.keys import KeyLog
 from labkit.capture.source import Source
 from labkit.capture.tape import Tape
 from labkit.capture.windows import Reading
-from labkit.capture.write import write
-
-__all__ = ["read", "write"]
 
 
 def read(source: Source, *, name: str | None = None, keys: KeyLog | None = None) -> Tape:

@@ -13,20 +13,21 @@ reading is taken under which commands and replies fit best (`dissect`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from labkit.capture import proxy
 from labkit.dissect import dns, tls, whole
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half
-from labkit.dissect.imap import Imap
-from labkit.dissect.pop3 import Pop3
 from labkit.dissect.row import Row, Rows, Sheet
-from labkit.dissect.smtp import Smtp
 from labkit.dissect.whole import Protocol
 
 if TYPE_CHECKING:
     from labkit.capture.tape import Flow, Stream
+    from labkit.dissect.imap import Imap
+    from labkit.dissect.pop3 import Pop3
+    from labkit.dissect.smtp import Smtp
 
 SERVICES: dict[str, Protocol] = {
     **dict.fromkeys(("smtp", "submission", "submissions", "smtps", "lmtp"), "smtp"),
@@ -40,7 +41,8 @@ PORTS: dict[int, Protocol] = {
     **dict.fromkeys((143, 993), "imap"),
     53: "dns",
 }
-MODULES: dict[Protocol, type[Smtp] | type[Pop3] | type[Imap]] = {"smtp": Smtp, "pop3": Pop3, "imap": Imap}
+GREETINGS: dict[bytes, Protocol] = {b"220": "smtp", b"+OK": "pop3", b"* O": "imap"}
+MAIL: tuple[Protocol, ...] = ("smtp", "pop3", "imap")
 
 _ENOUGH = 1024  # octets after which a first line need not end to be judged
 
@@ -125,7 +127,7 @@ class Dissection:
             yield _proxied(proxied)
             number += 1
         if found:
-            conversation = MODULES[found](client, server, number)
+            conversation = conversations(found)(client, server, number)
             conversation.encrypted, conversation.at = implicit, begins
             yield from conversation.rows()
         elif expected is not None and (server.data or len(client.data) > begins):
@@ -155,9 +157,9 @@ def expected_protocol(flow: Flow) -> Protocol | None:
 
 def dissect(flow: Flow) -> tuple[Protocol | None, Sheet]:
     """The protocol that a flow speaks, and all rows of what it holds, read the way that fits best."""
-    if (usual := whole.read(flow, expected_protocol(flow))) is not None:
-        return usual
-    return frame_by_frame(flow)
+    protocol = expected_protocol(flow) or _shown(flow)
+    usual = whole.read(flow, protocol)
+    return frame_by_frame(flow) if usual is None else (protocol, usual)
 
 
 def frame_by_frame(flow: Flow) -> tuple[Protocol | None, Sheet]:
@@ -174,6 +176,14 @@ def frame_by_frame(flow: Flow) -> tuple[Protocol | None, Sheet]:
     return first.protocol, Sheet(rows)
 
 
+def _shown(flow: Flow) -> Protocol | None:
+    """The mail protocol that shows in the first words of both sides, where none is expected."""
+    protocol = GREETINGS.get(flow.server.data[:3])
+    if protocol is None or not conversations(protocol).COMMAND.match(flow.client.data):
+        return None
+    return protocol
+
+
 def recognise(
     client: Half, server: Half, expected: Protocol | None, at: int = 0
 ) -> Protocol | Literal[""] | None:
@@ -184,18 +194,37 @@ def recognise(
     said, asked = _first_line(server, 0), _first_line(client, at)
     if said is None:
         return None
-    known = MODULES.get(expected) if expected else None
+    known = conversations(expected) if expected in MAIL else None
     if known and known.REPLY.match(said):
         return expected
     if asked is None:
         return None
-    for protocol, module in sorted(MODULES.items(), key=lambda item: item[1] is not known):
+    for protocol in sorted(MAIL, key=lambda protocol: protocol != expected):
+        module = conversations(protocol)
         if asked:
             if module.COMMAND.match(asked) and (not said or module.REPLY.match(said) or module is known):
                 return protocol
         elif module.GREETING.match(said) and (protocol != "smtp" or b"SMTP" in said.upper()):
             return protocol
     return expected if known and (client.gaps or server.gaps) else ""
+
+
+@cache
+def conversations(protocol: Protocol) -> type[Smtp] | type[Pop3] | type[Imap]:
+    """What finds the rows of one of the three, imported when somebody may be speaking it."""
+    match protocol:
+        case "smtp":
+            from labkit.dissect.smtp import Smtp
+
+            return Smtp
+        case "pop3":
+            from labkit.dissect.pop3 import Pop3
+
+            return Pop3
+        case _:
+            from labkit.dissect.imap import Imap
+
+            return Imap
 
 
 def _first_line(half: Half, at: int) -> bytes | None:
@@ -226,7 +255,7 @@ def _not_mail(client: Half, server: Half, number: int, at: int) -> Rows:
 
 
 def _start_of(protocol: Protocol) -> str:
-    return MODULES[protocol](Half(), Half(), 1).state if protocol in MODULES else ""
+    return conversations(protocol)(Half(), Half(), 1).state if protocol in MAIL else ""
 
 
 def _misfits(rows: list[Row]) -> int:

@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from labkit.capture.pcap import read, write
+from labkit.capture.pcap import read
+from labkit.capture.write import write
 from labkit.net.tap import Connection, Record, Side, Tap
 
 BEGINNING = 1_767_603_600_000_000  # 2026-01-05 09:00 UTC, in µs

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit.capture.pcap import read, write
+from labkit.capture.pcap import read
 from labkit.capture.tape import Flow
+from labkit.capture.write import write
 from labkit.errors import LabError
 
 FOLDER = Path(__file__).parents[3] / "shared" / "captures"

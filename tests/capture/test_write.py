@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.capture.pcap import read, write
+from labkit.capture.pcap import read
 from labkit.capture.stream import Gap, Stream
 from labkit.capture.tape import Flow, Tape
-from labkit.capture.write import checksum, packets
+from labkit.capture.write import checksum, packets, write
 from labkit.errors import LabError
 from labkit.net.tap import Connection, Record, Side, Tap
 

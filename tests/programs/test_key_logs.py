@@ -14,10 +14,10 @@ from support.programs import LONGEST_RUN, environment, needs, run
 from support.sealed import Wire, contexts, flow_of
 from support.serving import LETTER, serving
 
-from labkit.capture import pcap
 from labkit.capture.keys import KeyLog
 from labkit.capture.tape import Tape
 from labkit.capture.tls.decrypt import unseal
+from labkit.capture.write import write
 from labkit.tables import Capture, read_capture
 
 pytestmark = [pytest.mark.programs]
@@ -178,6 +178,6 @@ def test_every_suite_and_new_keys(tmp_path: Path, suite: str) -> None:
     unseal(tape, KeyLog.read(tmp_path / "keys.log"))
     assert (flow.client.data, flow.server.data) == (recorder.said, recorder.said)
     assert not [*flow.client.gaps, *flow.server.gaps, *flow.client.tls.troubles, *flow.server.tls.troubles]  # type: ignore[union-attr]
-    pcap.write(tape, tmp_path / "x.pcap")
+    write(tape, tmp_path / "x.pcap")
     (row,) = (row for row in read_capture(tmp_path / "x.pcap").rows() if row.verb == "TLS")
     assert row.text == f"TLSv1.3 {suite}"

@@ -8,33 +8,36 @@ frame by frame instead; what is read here would be read so too: that is tested, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from labkit.dissect.imap import Imap
-from labkit.dissect.pop3 import Pop3
 from labkit.dissect.row import Sheet
-from labkit.dissect.smtp import Smtp
-from labkit.dissect.whole import imap, pop3, smtp
 
 if TYPE_CHECKING:
     from labkit.capture.tape import Flow
 
 Protocol = Literal["smtp", "pop3", "imap", "dns"]
-GREETINGS: dict[bytes, Protocol] = {b"220": "smtp", b"+OK": "pop3", b"* O": "imap"}
-COMMANDS = {"smtp": Smtp.COMMAND, "pop3": Pop3.COMMAND, "imap": Imap.COMMAND}
-READERS = {"smtp": smtp.read, "pop3": pop3.read, "imap": imap.read}
 
 
-def read(flow: Flow, expected: Protocol | None) -> tuple[Protocol, Sheet] | None:
-    """The protocol and the rows of a flow; None: read it frame by frame.
-
-    A protocol that is not expected has to show in the first words of both sides.
-    """
+def read(flow: Flow, protocol: Protocol | None) -> Sheet | None:
+    """The rows of a flow that speaks this protocol; None: read it frame by frame."""
     client, server = flow.client, flow.server
     if client.tls_at is not None or server.tls_at is not None or client.gaps or server.gaps:
         return None
-    protocol = expected or GREETINGS.get(server.data[:3])
-    if protocol not in READERS or (expected is None and COMMANDS[protocol].match(client.data) is None):
+    if protocol is None or protocol == "dns" or not (client and server):
         return None
-    found = READERS[protocol](client.data, server.data)
-    return None if found is None else (protocol, found)
+    return reader(protocol)(client.data, server.data)
+
+
+@cache
+def reader(protocol: Literal["smtp", "pop3", "imap"]) -> Callable[[bytes, bytes], Sheet | None]:
+    """What reads one of the three, imported when somebody speaks it."""
+    match protocol:
+        case "smtp":
+            from labkit.dissect.whole.smtp import read
+        case "pop3":
+            from labkit.dissect.whole.pop3 import read
+        case "imap":
+            from labkit.dissect.whole.imap import read
+    return read
