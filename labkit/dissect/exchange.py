@@ -2,7 +2,7 @@
 
 The dataclass is the schema of the table, its legend in a notebook, and the link to
 Wireshark's field of the same meaning.  The rows of the other tables are declared the same way,
-in tables/schema.py.
+in tables/rows.py.
 """
 
 from __future__ import annotations

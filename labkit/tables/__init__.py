@@ -1,7 +1,8 @@
 """Captures as tables, the same for a live lab and for a pcap.
 
 capture.py is the `Capture`; read.py makes one from a file or follows a tap, live.py a pipe.
-schema.py says what every column is; table.py holds plain columns, dtypes.py and frame.py make them pandas'.
+schema.py and rows.py say what every column is; table.py holds plain columns, dtypes.py and frame.py make
+them pandas'.
 exchanges.py, mail.py and wire.py fill the tables from what the dissector found (dissected.py,
 carried.py, pieces.py), columns.py, moments.py and values.py for many rows at once.  passes.py makes
 tables of files of any size (runs.py, writing.py), in several processes (shared.py); many.py of many

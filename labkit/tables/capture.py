@@ -22,13 +22,14 @@ from labkit.capture.keys import KeyLog, key_log
 from labkit.capture.tape import Tape
 from labkit.errors import LabError
 from labkit.net.tap import Connection
-from labkit.tables import exchanges, mail, wire
-from labkit.tables.carried import Carried, carried
+from labkit.tables import exchanges
 from labkit.tables.dissected import Talk, dissected
 from labkit.tables.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from labkit.tables.carried import Carried
 
 Where = str | PathLike[str]
 
@@ -128,6 +129,8 @@ class Capture:
 
     def messages_carried(self) -> list[Carried]:
         """The messages with their octets and their trees of MIME parts."""
+        from labkit.tables.carried import carried
+
         self._look_again()
         if self._carried is None:
             self._carried = [each for talk in self.talks() for each in carried(talk)]
@@ -258,9 +261,12 @@ class Capture:
         return html_of(self)
 
     def _make(self, table: str) -> Table:
+        if table == "exchanges":  # which opens no message
+            return exchanges.exchanges(self.talks(), self.name, self.secrets)
+        from labkit.tables import mail, wire
+
         name = self.name
         made: dict[str, Callable[[], Table]] = {
-            "exchanges": lambda: exchanges.exchanges(self.talks(), name, self.secrets),
             "connections": lambda: wire.connections(self.talks(), name),
             "messages": lambda: mail.messages(self.messages_carried(), name),
             "recipients": lambda: mail.recipients(self.talks(), self.messages_carried(), name),

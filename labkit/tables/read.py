@@ -17,8 +17,6 @@ from labkit.errors import LabError
 from labkit.net.tap import Tap
 from labkit.tables.capture import Capture
 from labkit.tables.dissected import Talk
-from labkit.tables.frame import mail_frame
-from labkit.tables.live import advance
 from labkit.tables.schema import TABLES, columns_of
 from labkit.tables.table import Table
 
@@ -118,6 +116,7 @@ def _read_parquet(path: Where) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     from labkit.tables.dtypes import dtype
+    from labkit.tables.frame import mail_frame
 
     try:
         found = pq.read_table(fspath(path))
@@ -136,6 +135,8 @@ def follow(tap: Tap, show: Callable[[Exchange], None]) -> Callable[[], None]:
     It begins with those that are there already.  `show` is called in the network's own thread.  The
     last call brings what is still on the way.
     """
+    from labkit.tables.live import advance
+
     tape = Tape.from_tap(tap)
     talks: dict[int, tuple[Dissection, Talk]] = {}
     turn = threading.RLock()
