@@ -63,6 +63,14 @@ def test_processes_and_days(busy: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert (code, "is there already" in error) == (1, True)
 
 
+def test_files_alone_are_not_parsed_and_give_the_same(busy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alone = main(["dissect", str(busy), str(busy)]), *capsys.readouterr()
+    parsed = main(["dissect", str(busy), str(busy), "--table", "exchanges"]), *capsys.readouterr()
+    assert alone == parsed
+    assert alone[0] == 0
+    assert alone[1]
+
+
 def test_a_cut_file_is_told_of(busy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "cut.pcap").write_bytes(busy.read_bytes()[:-5])
     code, _, error = run(capsys, "dissect", tmp_path / "cut.pcap", "--jobs", 2)

@@ -109,9 +109,32 @@ def test_the_map_names_every_room() -> None:
         assert f"{name}/" in readme, f"the map in README.md does not show {name}/"
 
 
+HEAVY = {"pandas", "numpy", "pyarrow", "ipywidgets", "IPython", "jupyterlab", "matplotlib"}
+HEAVY |= {"aiosmtpd", "cryptography", "dns", "rich", "typer"}
+
+
 def test_importing_labkit_imports_nothing_heavy() -> None:
-    heavy = {"pandas", "numpy", "pyarrow", "ipywidgets", "IPython", "jupyterlab", "matplotlib"}
-    heavy |= {"aiosmtpd", "cryptography", "dns", "rich", "typer"}
-    code = f"import sys, labkit; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, labkit; print(sorted({HEAVY} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unused"),
+    [
+        (["--help"], HEAVY - {"rich", "typer"} | {"asyncio", "email", "labkit.tables", "labkit.world"}),
+        (
+            ["dissect", str(ROOT / "datasets" / "postfix-relay-starttls.pcap")],
+            HEAVY - {"numpy", "rich"}
+            | {"asyncio", "email", "numpy.ma", "rich.progress", "rich.markdown", "labkit.world"}
+            | {"labkit.dissect.imap", "labkit.dissect.pop3", "labkit.tables.mail", "labkit.tables.rows"},
+        ),
+    ],
+    ids=["help", "dissect"],
+)
+def test_a_command_imports_only_what_it_uses(arguments: list[str], unused: set[str]) -> None:
+    """How long a small capture takes is how long the imports take."""
+    code = f"import sys; from labkit.cli import main; main({arguments}); "
+    code += f"print(sorted({unused} & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import ExitStack
@@ -30,12 +31,15 @@ def write_tables(
     secrets: bool = False,
 ) -> None:
     """A table of the captures in some files; the options are those of the command."""
+    # Numpy would begin a thread for each processor, to multiply matrices; they spin for a while in vain.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     live = (table, format) == ("exchanges", "table") and not (output or keys or messages)
     if files == [STDIN] and live:
         _tell_live(secrets)
         return
     from labkit.capture.keys import key_log
     from labkit.tables import Captures, read_capture
+    from labkit.tables.dissected import not_collecting
     from labkit.views.terminal import is_large, progress, write_table
 
     log = key_log(keys)
@@ -43,7 +47,7 @@ def write_tables(
         _by_windows(files, table, format, output, by_day, {"jobs": jobs, "keys": log, "secrets": secrets})
         return
     captures = []
-    with progress(files) as begin:
+    with not_collecting(), progress(files) as begin:
         for file in files:
             begin(f"reading {file}")
             if file == STDIN:

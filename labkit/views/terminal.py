@@ -32,9 +32,9 @@ class Terminal(Console):
 
 
 def console(file: TextIO | None = None) -> Console:
-    """The terminal, or whatever stdout is; or a text file."""
-    terminal = Terminal(file=file)
-    return terminal if terminal.is_terminal else Terminal(file=file, width=PIPE_WIDTH)
+    """The terminal, or whatever stdout is; or a text file.  What mail has between colons is no emoji."""
+    terminal = Terminal(file=file, emoji=False)
+    return terminal if terminal.is_terminal else Terminal(file=file, emoji=False, width=PIPE_WIDTH)
 
 
 @contextmanager

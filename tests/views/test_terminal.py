@@ -60,6 +60,12 @@ def test_the_work_of_a_fault_is_marked_in_the_story_of_a_journey() -> None:
     assert below[-2:] == ["✂ a fault ended this connection", ""]
 
 
+def test_colons_in_mail_make_no_emoji() -> None:
+    told = StringIO()
+    console(told).print("RCPT TO:<a@b> [bold]:mailbox:[/bold]")
+    assert told.getvalue() == "RCPT TO:<a@b> :mailbox:\n"
+
+
 def test_a_flaw_stands_behind_a_sign_not_in_a_colour_alone() -> None:
     with World(seed=0) as world:
         typed = world.user("alice@example.com").console("mail.example.com", 25)
