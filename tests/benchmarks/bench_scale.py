@@ -14,7 +14,7 @@ from pathlib import Path
 
 import traffic
 from bench_dissect import labkit, run
-from measure import show
+from measure import best, show
 
 SMALL = Path(__file__).parents[2] / "datasets" / "postfix-relay-starttls.pcap"
 
@@ -32,9 +32,10 @@ def main(sessions: int = traffic.SESSIONS) -> None:
         )
         costs.append((size, cost))
     (small, first), (large, last) = costs[0], costs[-1]
-    command = [str(Path(sys.executable).with_name("labkit")), "dissect", str(SMALL)]
-    ours = min(run(command).processor for _ in range(5))
-    theirs = min(run(["tshark", "-r", str(SMALL)]).processor for _ in range(5))
+    dissect = [str(Path(sys.executable).with_name("labkit")), "dissect", str(SMALL)]
+    ours, theirs = best(
+        10, lambda: run(dissect).processor, lambda: run(["tshark", "-r", str(SMALL)]).processor
+    )
     show(
         [
             (
