@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Literal
 
 from labkit.capture.conversations import Conversations, client_by_content, clients
@@ -73,7 +73,7 @@ def connections(
 ) -> Iterator[Flow]:
     """The flows of some conversations of segments; `numbers` are Wireshark's."""
     sealed = _with_hello(tcp, talk, which, buffer)
-    endings = _endings(tcp, talk)
+    endings = _endings(tcp, talk, which)
     clients_of = clients(tcp, talk)
     streams = _Streams(pieces, buffer)
     for stream in which.tolist():
@@ -116,7 +116,7 @@ def _flow(
 def address(high: int, low: int) -> str:
     """An address as it is written."""
     if high == V4:
-        return str(IPv4Address(low & 0xFFFF_FFFF))
+        return ".".join(map(str, (low & 0xFFFF_FFFF).to_bytes(4)))
     return str(IPv6Address(high << 64 | low))
 
 
@@ -149,11 +149,15 @@ class _Ending:
     sides: set[int]  # which will say nothing more
 
 
-def _endings(tcp: Segments, talk: Conversations) -> dict[int, _Ending]:
+def _endings(tcp: Segments, talk: Conversations, which: Ints) -> dict[int, _Ending]:
+    """The endings of some conversations, as far as they have one."""
     import numpy as np
 
-    endings: dict[int, _Ending] = {}
+    chosen = np.zeros(len(talk), np.bool_)
+    chosen[which] = True
     last = np.flatnonzero(tcp.flags & (FIN | RST))
+    last = last[chosen[talk.stream[last]]]
+    endings: dict[int, _Ending] = {}
     for stream, side, time, flags in zip(
         talk.stream[last].tolist(),
         talk.turned[last].tolist(),
@@ -162,8 +166,9 @@ def _endings(tcp: Segments, talk: Conversations) -> dict[int, _Ending]:
         strict=True,
     ):
         reset = bool(flags & RST)
-        ending = endings.setdefault(stream, _Ending(time, int(side), reset, set()))
-        ending.sides |= {0, 1} if reset else {int(side)}
+        if stream not in endings:
+            endings[stream] = _Ending(time, int(side), reset, set())
+        endings[stream].sides.update((0, 1) if reset else (int(side),))
     return endings
 
 

@@ -177,14 +177,21 @@ class Classic(Parser):
 def rows(octets: NDArray[np.uint8], at: NDArray[np.int64], width: int) -> NDArray[np.uint8]:
     """The `width` octets from each place on, one row each; beyond the end of the file they are zero."""
     import numpy as np
-    from numpy.lib.stride_tricks import sliding_window_view
 
     if len(octets) < width:
         octets = np.append(octets, np.zeros(width, np.uint8))
     last = len(octets) - width
-    found: NDArray[np.uint8] = sliding_window_view(octets, width)[np.minimum(at, last)]
+    found = _taken(octets, np.minimum(at, last), width)
     late = np.flatnonzero(at > last)
     if late.size:
         tail = np.append(octets[last:], np.zeros(width, np.uint8))
-        found[late] = sliding_window_view(tail, width)[np.minimum(at[late] - last, width)]
+        found[late] = _taken(tail, np.minimum(at[late] - last, width), width)
     return found
+
+
+def _taken(octets: NDArray[np.uint8], at: NDArray[np.int64], width: int) -> NDArray[np.uint8]:
+    """The same, all within the octets: one copy for each row, not one for each octet."""
+    import numpy as np
+
+    pieces = np.ndarray((len(octets) - width + 1,), f"V{width}", octets, strides=(1,))
+    return pieces[at].view(np.uint8).reshape(-1, width)
