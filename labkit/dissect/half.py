@@ -117,7 +117,7 @@ def tidy_throughout(data: bytes | bytearray) -> bool:
 
     octets = np.frombuffer(data, np.uint8)
     ends, returns = octets == 0x0A, octets == 0x0D
-    return not ends[0] and bool((ends[1:] == returns[:-1]).all())
+    return not ends[0] and ends[1:].tobytes() == returns[:-1].tobytes()
 
 
 def count_lines(data: bytes | bytearray, start: int, end: int) -> int:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 NO_NUMBER = -1
 
-Mask = Callable[[Talk, Row], bytes | None]
-
 
 class Columns:
     """The rows of some flows, by time, connection and exchange, each with its flow and its moments."""
@@ -117,14 +115,19 @@ class Columns:
         smtp = np.array([talk.protocol == "smtp" for talk in self.talks], np.bool_)[self.flow]
         return Numbers(data, ~smtp | (data == NO_NUMBER))
 
-    def masked(
-        self, texts: Sequence[bytes | None], hidden: Sequence[object], mask: Mask, secrets: bool
-    ) -> Texts:
-        """A text, without what is hidden in it unless secrets are asked for."""
-        found = list(texts)
-        if not secrets:
-            for index in [index for index, spans in enumerate(hidden) if spans]:
-                found[index] = mask(*self.row(index))
+    def arguments(self, verbs: Sequence[str | None], secrets: bool) -> Texts:
+        """The arguments, without what is hidden in them unless secrets are asked for."""
+        found, hidden = list(self.field("argument")), () if secrets else self.field("secrets")
+        for index in [index for index, spans in enumerate(hidden) if spans]:
+            talk = self.talks[self.flow[index]]
+            found[index] = masked(talk, found[index], hidden[index], verbs[index])
+        return Texts(found)
+
+    def texts(self, secrets: bool) -> Texts:
+        """The texts, without the secrets that a server repeats."""
+        found, hidden = list(self.field("text")), () if secrets else self.field("echoes")
+        for index in [index for index, spans in enumerate(hidden) if spans]:
+            found[index] = without_echoes(self.talks[self.flow[index]], found[index], hidden[index])
         return Texts(found)
 
 
@@ -133,7 +136,7 @@ def columns(talks: Sequence[Talk], capture: str, secrets: bool) -> dict[str, lis
     import numpy as np
 
     found = Columns(talks)
-    status, code = found.field("status"), found.field("response_code")
+    status, code, verbs = found.field("status"), found.field("response_code"), found.field("verb")
     flags = np.array(found.field("encrypted"), np.bool_)
     return {
         "capture": Same(capture, len(found)),
@@ -148,14 +151,14 @@ def columns(talks: Sequence[Talk], capture: str, secrets: bool) -> dict[str, lis
         "latency_s": found.latency(),
         "state": [state or None for state in found.field("state")],
         "tag": Texts(list(found.field("tag"))),
-        "verb": list(found.field("verb")),
-        "argument": found.masked(found.field("argument"), found.field("secrets"), masked, secrets),
+        "verb": list(verbs),
+        "argument": found.arguments(verbs, secrets),
         "status": Texts(list(status)),
         "outcome": found.chosen(_outcomes(found, status, code), OUTCOMES),
         "code": found.codes(status),
         "enhanced": Texts(list(found.field("enhanced"))),
         "response_code": Texts(list(code)),
-        "text": found.masked(found.field("text"), found.field("echoes"), without_echoes, secrets),
+        "text": found.texts(secrets),
         "reply_lines": Numbers(np.array(found.field("reply_lines"), np.int64), found.spans[2] < 0),
         "untagged": found.numbers(found.field("untagged")),
         "octets_sent": found.octets(0),

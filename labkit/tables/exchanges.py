@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from labkit.dissect.exchange import Exchange
 from labkit.dissect.flaws import CATALOGUE
-from labkit.dissect.row import Row
+from labkit.dissect.row import Row, Span
 from labkit.tables.dissected import Talk, not_collecting
 from labkit.tables.table import Table
 
@@ -67,10 +67,9 @@ def outcome_of(status: bytes, response_code: bytes | None) -> str:
     return found
 
 
-def masked(talk: Talk, row: Row) -> bytes | None:
-    """The argument without its secrets."""
-    argument = row.argument
-    for span in reversed(row.secrets if row.verb != "TLS" else ()):  # whose secrets stand before it
+def masked(talk: Talk, argument: bytes | None, secrets: Sequence[Span], verb: str | None) -> bytes | None:
+    """An argument without its secrets."""
+    for span in reversed(secrets if verb != "TLS" else ()):  # whose secrets stand before it
         secret = talk.octets("client", span)
         at = (argument or b"").rfind(secret)
         if at < 0:  # it lies in several pieces
@@ -80,10 +79,9 @@ def masked(talk: Talk, row: Row) -> bytes | None:
     return argument
 
 
-def without_echoes(talk: Talk, row: Row) -> bytes | None:
+def without_echoes(talk: Talk, text: bytes | None, echoes: Sequence[Span]) -> bytes | None:
     """The text of a reply without the secrets that the server repeats in it."""
-    text = row.text
-    for span in row.echoes:
+    for span in echoes:
         text = text and text.replace(talk.octets("server", span), HIDDEN.encode())
     return text
 
