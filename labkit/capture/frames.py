@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from labkit.capture.strides import places
 from labkit.errors import LabError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 HEADER = 24  # octets at the beginning of a classic file
 BATCH = 1 << 13  # packets taken at a time, so that what is in between stays in the cache
-STRIDE = 1 << 9  # packets between two looks at how many there are
 LONGEST = 262_144  # octets in a packet, unless the file says more (libpcap's own limit)
 ABSURD = 1 << 27  # no length beyond this is believed, of a packet or a block
 
@@ -124,29 +124,14 @@ class Classic(Parser):
         if not self.place:
             at, self.place = at + HEADER, HEADER
         octets = np.frombuffer(raw, np.uint8)
-        while len(places := self._places(raw, at)) > 1:
-            yield self._batch(octets, places[:-1])
-            behind = int(places[-1])
-            self.place, at = self.place + behind - at, behind
-        if at < len(raw):
-            self._why_it_stops(raw, at, ended)
-
-    def _places(self, raw: Octets, at: int) -> NDArray[np.int64]:
-        """Where the next packets begin, and behind the last of them; that alone if none is whole."""
-        import numpy as np
-
-        length_at = struct.Struct(self._order + "I").unpack_from
-        places = [at]
-        try:
-            while len(places) <= BATCH:
-                places += [at := at + 16 + length_at(raw, at + 8)[0] for _ in range(STRIDE)]
-        except struct.error:  # which is beyond the octets: the last packets one by one
-            while (at := places[-1]) <= len(raw) - 16:
-                places.append(at + 16 + length_at(raw, at + 8)[0])
-        found = np.array(places, np.int64)
-        behind = found[1:]
-        wrong = np.flatnonzero((behind - found[:-1] > 16 + self._longest) | (behind > len(raw)))
-        return found[: wrong[0] + 1] if wrong.size else found
+        found = places(raw, at, self._order, self._longest)
+        begin = self.place - at
+        for first in range(0, len(found) - 1, BATCH):
+            batch = found[first : first + BATCH + 1]
+            yield self._batch(octets, batch[:-1])
+            self.place = begin + int(batch[-1])
+        if found[-1] < len(raw):
+            self._why_it_stops(raw, int(found[-1]), ended)
 
     def _batch(self, octets: NDArray[np.uint8], at: NDArray[np.int64]) -> Frames:
         import numpy as np

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 from labkit.errors import LabError
 
 if TYPE_CHECKING:
-    Octets = bytes | bytearray | memoryview | mmap.mmap
+    Octets = bytes | bytearray | mmap.mmap
 
 Source = str | PathLike[str] | BinaryIO
 

@@ -116,7 +116,8 @@ class Reading:
             end = len(front) + self._input.fill(room[len(front) :])
         if end == len(raw):
             return raw, False
-        return memoryview(raw)[:end], True
+        del raw[end:]
+        return raw, True
 
 
 def segments(
