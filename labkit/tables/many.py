@@ -1,10 +1,13 @@
-"""One table of many captures, on this machine or, through Dask, on as many as there are."""
+"""One table of many captures, on this machine or, through Dask, on as many as there are.
+
+They are files here, or wherever fsspec reaches by a URL: object storage is s3://bucket/key.
+"""
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -18,16 +21,27 @@ if TYPE_CHECKING:
     from labkit.capture.assembly import Share
 
 Where = str | PathLike[str]
+Options = Mapping[str, Any] | None
 PART = 256 << 20  # octets of a file for each partition
 
 
 @overload
 def read_captures(
-    files: Where | Iterable[Where], table: str = ..., *, engine: Literal["pandas"] = ..., jobs: int = ...
+    files: Where | Iterable[Where],
+    table: str = ...,
+    *,
+    engine: Literal["pandas"] = ...,
+    jobs: int = ...,
+    storage_options: Options = ...,
 ) -> pd.DataFrame: ...
 @overload
 def read_captures(
-    files: Where | Iterable[Where], table: str = ..., *, engine: Literal["dask"], parts: int | None = ...
+    files: Where | Iterable[Where],
+    table: str = ...,
+    *,
+    engine: Literal["dask"],
+    parts: int | None = ...,
+    storage_options: Options = ...,
 ) -> Any: ...
 def read_captures(
     files: Where | Iterable[Where],
@@ -36,39 +50,52 @@ def read_captures(
     engine: Literal["pandas", "dask"] = "pandas",
     jobs: int = 1,
     parts: int | None = None,
+    storage_options: Options = None,
 ) -> Any:
     """One table of many captures: the rows of one file behind those of the other; `capture` tells them apart.
 
-    `files` are paths or a pattern such as "week/*.pcap"; with fsspec (part of Dask) also URLs, "s3://…".
+    `files` are paths or a pattern such as "week/*.pcap"; with fsspec (part of Dask) also URLs, for which
+    `storage_options` hold what its file system is to know, as in pandas: "s3://…" needs s3fs, which
+    takes key, secret and endpoint_url, or finds them where Amazon's tools do.
     With engine "pandas" it is a DataFrame, made with `jobs` processes.  With "dask" it is a
     dask.dataframe, made where Dask computes it: each partition has all rows of some connections, `parts`
     partitions a file (otherwise one for each 256 MiB of it), each sorted as the table is.
 
-    Raises LabError if there is no such file, or one is no capture.
+    Raises LabError if there is no such file, it may not be read, or is no capture.
     """
-    paths = _found(files)
+    options = dict(storage_options or {})
+    paths = _found(files, options)
+    if options and not any(map(_is_url, paths)):
+        raise LabError("storage_options are for files at URLs, such as s3://bucket/week.pcap")
     if engine == "pandas":
         import pandas as pd
 
         from labkit.tables.frame import mail_frame
 
-        return mail_frame(pd.concat([_frame(path, (0, 1), table, jobs) for path in paths], ignore_index=True))
+        frames = [_frame(path, (0, 1), table, options, jobs) for path in paths]
+        return mail_frame(pd.concat(frames, ignore_index=True))
     try:
         import dask.dataframe as dd
     except ImportError:
         raise LabError("engine='dask' needs Dask: pip install 'mail-labkit[dask]'") from None
-    shares = [(path, (which, of)) for path in paths for of in [parts or _parts(path)] for which in range(of)]
+    shares = [
+        (path, (which, of))
+        for path in paths
+        for of in [parts or _parts(path, options)]
+        for which in range(of)
+    ]
     from_map: Any = dd.from_map
-    return from_map(_frame, *zip(*shares, strict=True), table=table, meta=_plain(Table(table)))
+    meta = _plain(Table(table))
+    return from_map(_frame, *zip(*shares, strict=True), table=table, options=options, meta=meta)
 
 
-def _frame(path: str, share: Share, table: str, jobs: int = 1) -> pd.DataFrame:
+def _frame(path: str, share: Share, table: str, options: dict[str, Any], jobs: int = 1) -> pd.DataFrame:
     """The rows of a share of a file's connections."""
     import pyarrow as pa
 
     from labkit.tables.passes import Pass
 
-    with _opened(path) as source, Pass(source, [table], name=path, share=share, jobs=jobs) as tables:
+    with _opened(path, options) as source, Pass(source, [table], name=path, share=share, jobs=jobs) as tables:
         return _plain(Table.from_arrow(table, pa.concat_tables(tables.rows(table))))
 
 
@@ -79,15 +106,12 @@ def _plain(table: Table) -> pd.DataFrame:
     return pd.DataFrame(table.frame())
 
 
-def _found(files: Where | Iterable[Where]) -> list[str]:
+def _found(files: Where | Iterable[Where], options: dict[str, Any]) -> list[str]:
     if not isinstance(files, str | PathLike):
         return [fspath(file) for file in files]
     pattern = fspath(files)
-    if "://" in pattern:
-        import fsspec
-
-        system, inner = fsspec.core.url_to_fs(pattern)
-        found = [system.unstrip_protocol(path) for path in system.glob(inner)]
+    if _is_url(pattern):
+        found = _found_at(pattern, options)
     else:
         found = glob.glob(pattern) or glob.glob(glob.escape(pattern))
     if not found:
@@ -95,21 +119,59 @@ def _found(files: Where | Iterable[Where]) -> list[str]:
     return sorted(found)
 
 
-def _opened(path: str) -> Any:
+def _found_at(url: str, options: dict[str, Any]) -> list[str]:
+    system, inner = _system(url, options)
+    with _told(url):
+        system.invalidate_cache()  # what came since anybody last looked
+        found = [system.unstrip_protocol(path) for path in system.glob(inner)]
+        bucket = inner.partition("/")[0]
+        if not found and url.startswith(("s3://", "s3a://")) and not system.exists(bucket):
+            raise LabError(f"there is no bucket {bucket}, or it is not yours to see")
+    return found
+
+
+def _opened(path: str, options: dict[str, Any]) -> Any:
     """A context in which the file can be read: its path, or what fsspec opens."""
-    if "://" not in path:
+    if not _is_url(path):
         return nullcontext(path)
-    import fsspec
+    system, inner = _system(path, options)
+    with _told(path):
+        return system.open(inner, "rb")
 
-    return fsspec.open(path, "rb")
 
-
-def _parts(path: str) -> int:
-    if "://" in path:
-        import fsspec
-
-        system, inner = fsspec.core.url_to_fs(path)
-        size: int = system.size(inner)
-    else:
-        size = Path(path).stat().st_size
+def _parts(path: str, options: dict[str, Any]) -> int:
+    with _told(path):
+        if _is_url(path):
+            system, inner = _system(path, options)
+            size: int = system.size(inner)
+        else:
+            size = Path(path).stat().st_size
     return max(1, -(-size // PART))
+
+
+def _is_url(path: str) -> bool:
+    return "://" in path
+
+
+def _system(path: str, options: dict[str, Any]) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it."""
+    try:
+        import fsspec
+    except ImportError:
+        raise LabError(f"to read {path} takes fsspec: pip install 'mail-labkit[dask]'") from None
+    with _told(path):
+        found: tuple[Any, str] = fsspec.core.url_to_fs(path, **options)
+        return found
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """What a file system complains of in one sentence: each of them raises errors of its own kind."""
+    try:
+        yield
+    except LabError:
+        raise
+    except Exception as error:
+        missing = isinstance(error, FileNotFoundError)
+        why = "there is no such file" if missing else getattr(error, "strerror", None) or error
+        raise LabError(f"cannot read {path}: {why}") from None
