@@ -14,92 +14,42 @@ frame, reply_frame       a live capture has no packets
 from __future__ import annotations
 
 import imaplib
-import os
 import poplib
-import re
-import shutil
 import smtplib
 import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
-from support.programs import LONGEST_RUN, environment, needs, run
+from support.programs import needs, run
 from support.serving import LETTER, Served, serving
+from support.sniffing import SNIFFERS, address_of_our_own, captured, only_root, sniffing
 
 from labkit import standards
 from labkit.tables import Capture, read_capture
 
-pytestmark = [
-    pytest.mark.programs,
-    pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may capture"),
-]
+pytestmark = [pytest.mark.programs, only_root]
 
 LEFT_OUT = {
     *("capture", "connection", "time", "sent_at", "first_reply_at", "replied_at", "latency_s"),
     *("pipelined", "frame", "reply_frame"),
 }
 PORTS = {{"submissions": "smtps"}.get(p.service, p.service): p.number for p in standards.PORTS}
-# In immediate mode a buffer has room for so many packets of the largest size, -s: make it large.
-SNIFFERS = {
-    "tcpdump": ("tcpdump", "-i", "lo", "-n", "-U", "--immediate-mode", "-s", "70000", "-B", "65536", "-w"),
-    "dumpcap": ("dumpcap", "-i", "lo", "-q", "-w"),
-}
-NOTHING_LOST = re.compile(rb"\b0 packets dropped by kernel|received/dropped on interface .*: \d+/0 ")
-LAST = b"this was the last packet"
 BOB = ("bob@example.org", "secret")
-
-
-def address_of_our_own() -> str:
-    """One of 127.0.0.0/8 that no other process of these tests has."""
-    number = os.getpid()
-    return f"127.{64 + (number >> 16) % 64}.{(number >> 8) % 256}.{number % 256}"
 
 
 @pytest.fixture(params=[pytest.param(name, marks=needs(name)) for name in SNIFFERS])
 def sniffed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sniffed]:
-    host = address_of_our_own()
-    for port in PORTS.values():
-        with closing(socket.socket()) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind((host, port))
-            except OSError as error:
-                pytest.skip(f"port {port} of {host}: {error.strerror}")
+    host = address_of_our_own(PORTS.values())
     with (
         sniffing(tmp_path, SNIFFERS[request.param], host) as sniffer,
         serving(tmp_path, "--capture", "session.jsonl", "--host", host, ports=PORTS) as lab,
     ):
         yield Sniffed(lab, sniffer)
-
-
-@contextmanager
-def sniffing(folder: Path, command: tuple[str, ...], host: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The sniffer, once it listens."""
-    program = shutil.which(command[0], path=environment(folder)["PATH"])
-    assert program is not None
-    files = ["sniffed.pcap", f"host {host} and (tcp or udp)"]
-    if command[0] == "dumpcap":
-        files[1:] = ["-f", files[1]]
-    with subprocess.Popen(
-        [program, *command[1:], *files], cwd=folder, stderr=subprocess.PIPE, env=environment(folder)
-    ) as process:
-        try:
-            assert process.stderr is not None
-            said = b""
-            while b"listening on" not in said and b"File:" not in said:
-                line = process.stderr.readline()
-                if not line:
-                    pytest.skip(f"{command[0]} cannot capture here: {said.decode()}")
-                said += line
-            yield process
-        finally:
-            process.kill()
 
 
 class Sniffed:
@@ -112,17 +62,7 @@ class Sniffed:
     def captures(self) -> tuple[Capture, Capture]:
         """The lab's own capture and the sniffer's, when all is over."""
         self.lab.stop()
-        file = self.lab.folder / "sniffed.pcap"
-        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as marker:
-            marker.sendto(LAST, (self.lab.host, 9))
-        deadline = monotonic() + LONGEST_RUN
-        while LAST not in file.read_bytes():
-            assert monotonic() < deadline, "the last packet was not captured"
-            with pytest.raises(subprocess.TimeoutExpired):
-                self.sniffer.wait(0.02)
-        self.sniffer.terminate()
-        _, said = self.sniffer.communicate(timeout=LONGEST_RUN)
-        assert NOTHING_LOST.search(said), said.decode()
+        file = captured(self.lab.folder, self.sniffer, self.lab.host)
         return self.lab.capture(), read_capture(file)
 
 
