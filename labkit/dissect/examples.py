@@ -76,7 +76,7 @@ def _key_log(master_secret: int) -> bytes:
     return b"CLIENT_RANDOM %064d %096d\n" % (0, master_secret)
 
 
-_GCM, _CBC = b"\xc0\x2f", b"\xc0\x13"
+_GCM, _RC4 = b"\xc0\x2f", b"\xc0\x11"
 _BEGIN = b"\x14\x03\x03\x00\x01\x01"  # ChangeCipherSpec
 # "bad certificate", as a client seals it whose master secret is zero
 _ALERT = bytes.fromhex("150303001a00000000000000003036a2cd3a12ca6d3c9596081c5e2f549371")
@@ -109,7 +109,7 @@ EXAMPLES: dict[str, Example] = {
         *_tls(_GCM, keys=b"").said,
     ),
     "no-keys": _tls(_GCM, keys=b""),
-    "cipher-unsupported": _tls(_CBC, keys=_key_log(0)),
+    "cipher-unsupported": _tls(_RC4, keys=_key_log(0)),
     "not-opened": _tls(_GCM, ("C!", _BEGIN + _ALERT), keys=_key_log(1)),
     "tls-alert": _tls(_GCM, ("C!", _BEGIN + _ALERT), keys=_key_log(0)),
     "compressed": Example(

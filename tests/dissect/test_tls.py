@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.sealed import Spoken, contexts, flow_of
+from support.sealed import Spoken, Written, contexts, flow_of
 
 from labkit.dissect.dissector import Dissection
 from labkit.dissect.tls import Hello, certificate, read_hello
@@ -84,6 +84,16 @@ def test_whom_a_certificate_names(tmp_path: Path) -> None:
         assert words[0] == version.replace("_", ".")
         assert words[2:] == ([name] if name else [])
         assert (row.verb, row.argument, row.status) == ("TLS", b"mx.example.org", b"ServerHello")
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(0x1304, "TLS_AES_128_CCM_SHA256"), (0x1305, "TLS_AES_128_CCM_8_SHA256")]
+)
+def test_the_row_of_a_handshake_names_its_suite(number: int, name: str) -> None:
+    spoken = Written(number=number)
+    spoken.shake(b"early")
+    (row,) = Dissection(flow_of(spoken.wire), whole=True).advance()
+    assert (row.verb, row.text, row.flaws) == ("TLS", f"TLSv1.3 {name}".encode(), ())
 
 
 def test_a_certificate_that_is_not_all_here(tmp_path: Path) -> None:

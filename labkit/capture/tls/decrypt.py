@@ -37,7 +37,7 @@ from labkit.capture.tls.records import (
     Records,
     Sealed,
 )
-from labkit.capture.tls.schedule import Schedule, schedule
+from labkit.capture.tls.schedule import Epoch, Schedule, schedule
 from labkit.capture.tls.suites import name_of, suite
 from labkit.net.tap import Side
 
@@ -116,19 +116,21 @@ class Unsealing:
                 return False
             if not sealed:
                 side.sealed = True
-                side.keys.begin(self._schedule)
+                side.keys.begin(self._schedule, self._schedule.first)
         if sealed:
-            return self._schedule is not None and self._open(side, record, octets)
+            if self._schedule is None:
+                return False
+            if side.keys.schedule is None:
+                side.keys.begin(self._schedule, self._schedule.first)
+            self._open(side, record, octets)
+            return True
         lost = bool(side.records.lost)
         side.records.take(record)
         if kind == HANDSHAKE:
             self._read(side, octets[5:], lost)
         return True
 
-    def _open(self, side: _Side, record: Record, octets: bytes) -> bool:
-        assert self._schedule is not None
-        if side.keys.schedule is None:
-            side.keys.begin(self._schedule)
+    def _open(self, side: _Side, record: Record, octets: bytes) -> None:
         side.sealed = True
         found = side.keys.open(octets, side.records.lost)
         if found is None:
@@ -138,22 +140,21 @@ class Unsealing:
                 side.records.reject()
             else:
                 side.failed(record)
-            return True
+            return
         opened, missing = found
         lost = bool(side.records.lost)
         side.records.take(record)
-        if missing and (side.keys.epoch or self._version != TLS_1_3):  # content, and not of the handshake
+        if missing:
             side.gaps.append((side.size, missing))
         if opened.kind == APPLICATION:
             side.add(opened.content, record.end - 1)
         elif opened.kind == HANDSHAKE:
             self._read(side, opened.content, lost)
         elif opened.kind == CHANGE_CIPHER_SPEC and self._schedule is not None:
-            side.keys.begin(self._schedule)  # renegotiated
+            side.keys.begin(self._schedule, self._schedule.first)  # renegotiated
         elif opened.kind == ALERT and len(opened.content) == 2 and opened.content[1] not in NO_ALARM:
             name = ALERTS.get(opened.content[1], f"alert {opened.content[1]}")
             side.trouble("tls-alert", record.start, name)
-        return True
 
     def _read(self, side: _Side, octets: bytes, lost: bool) -> None:
         """Handshake messages, which may lie in several records."""
@@ -163,10 +164,10 @@ class Unsealing:
         done = 0
         for kind, message in messages(side.unread):
             done += len(message)
-            renewed = kind == KEY_UPDATE or (kind == FINISHED and side.keys.epoch == 0)
+            ends = kind == KEY_UPDATE or (kind, side.keys.epoch) == (FINISHED, Epoch.HANDSHAKE)
             if kind in self._hellos and (hello := read_hello(message)) is not None:
                 self._agree(kind, hello)
-            elif renewed and self._version == TLS_1_3:
+            elif ends and self._version == TLS_1_3:
                 side.keys.next_epoch()
         del side.unread[:done]
         if len(side.unread) > 16 * LARGEST:
@@ -184,12 +185,13 @@ class Unsealing:
             return
         self._hellos[kind] += 1
         chosen, name = suite(hello.suite or 0), name_of(hello.suite or 0)
-        if chosen is None or hello.version not in (TLS_1_2, TLS_1_3):
+        if chosen is None or hello.version not in (TLS_1_2, TLS_1_3) or hello.compressed:
             version = VERSIONS.get(hello.version, f"0x{hello.version:04X}")
-            return self._stop("cipher-unsupported", f"{version} {name}")
+            packed = ", compressed" if hello.compressed else ""
+            return self._stop("cipher-unsupported", f"{version} {name}{packed}")
         secrets = self._keys.of(self._client.random) if self._client is not None else {}
         random = self._client.random if self._client is not None else b""
-        self._schedule = schedule(hello.version, chosen, secrets, random, hello.random)
+        self._schedule = schedule(chosen, secrets, random, hello)
         if self._schedule is None:
             known = "only others of it" if secrets else "none"
             self._stop(

@@ -1,7 +1,8 @@
 """The messages of a TLS handshake, as far as they tell what a session is (RFC 5246 7.4, RFC 8446 4).
 
-A hello tells the random octets, version, cipher suite and server name; a Certificate of TLS 1.2 the
-server's name.  What cannot be read gives no facts and no error.
+A hello tells the random octets, version, cipher suite and server name, and what was asked for or agreed
+on that changes how records are read; EncryptedExtensions, whether early data is; a Certificate of TLS 1.2
+the server's name.  What cannot be read gives no facts and no error.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, FINISHED, KEY_UPDATE = 1, 2, 11, 20, 24  # kinds of messages
-SERVER_NAME, SUPPORTED_VERSIONS = 0, 43  # extensions
+# Kinds of messages.
+CLIENT_HELLO, SERVER_HELLO, END_OF_EARLY_DATA, ENCRYPTED_EXTENSIONS = 1, 2, 5, 8
+CERTIFICATE, FINISHED, KEY_UPDATE = 11, 20, 24
+SERVER_NAME, ENCRYPT_THEN_MAC, EARLY_DATA, SUPPORTED_VERSIONS = 0, 22, 42, 43  # extensions
 TLS_1_2, TLS_1_3 = 0x0303, 0x0304
 VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", TLS_1_2: "TLSv1.2", TLS_1_3: "TLSv1.3"}
 # A ServerHello with these random octets, the hash of the word, is a HelloRetryRequest (RFC 8446 4.1.3).
@@ -24,6 +27,9 @@ class Hello(NamedTuple):
     version: int
     suite: int | None = None  # the server's choice
     server_name: str | None = None  # the client's wish
+    early_data: bool = False  # the client sends some (RFC 8446 4.2.10)
+    encrypt_then_mac: bool = False  # (RFC 7366)
+    compressed: bool = False  # the server's choice (RFC 3749)
 
 
 def messages(octets: bytes | bytearray) -> Iterator[tuple[int, bytes]]:
@@ -49,22 +55,27 @@ def _read(message: bytes) -> Hello | None:
     kind, version = message[0], number(message, 4, 2)
     random = message[6:38]
     at = 38 + 1 + message[38]
-    suite = None
+    suite, compressed = None, False
     if kind == SERVER_HELLO:
-        suite = number(message, at, 2)
+        suite, compressed = number(message, at, 2), message[at + 2] != 0
         at += 3
     elif kind == CLIENT_HELLO:
         at += 2 + number(message, at, 2)
         at += 1 + message[at]
     else:
         return None
-    name = None
-    for extension, body in _extensions(message, at):
-        if extension == SUPPORTED_VERSIONS and kind == SERVER_HELLO:
-            version = number(body, 0, 2)
-        elif extension == SERVER_NAME and kind == CLIENT_HELLO and len(body) > 5:
-            name = body[5 : 5 + number(body, 3, 2)].decode("ascii", "backslashreplace")
-    return Hello(random, version, suite, name)
+    extensions, name = _extensions(message, at), None
+    if kind == SERVER_HELLO and SUPPORTED_VERSIONS in extensions:
+        version = number(extensions[SUPPORTED_VERSIONS], 0, 2)
+    elif kind == CLIENT_HELLO and len(body := extensions.get(SERVER_NAME, b"")) > 5:
+        name = body[5 : 5 + number(body, 3, 2)].decode("ascii", "backslashreplace")
+    early, mac_last = EARLY_DATA in extensions, ENCRYPT_THEN_MAC in extensions
+    return Hello(random, version, suite, name, early, mac_last, compressed)
+
+
+def takes_early_data(encrypted_extensions: bytes) -> bool:
+    """Whether the server says there that it reads the client's early data (RFC 8446 4.2.10)."""
+    return EARLY_DATA in _extensions(encrypted_extensions, 4)
 
 
 def certificate_subject(message: bytes) -> str | None:
@@ -80,12 +91,15 @@ def certificate_subject(message: bytes) -> str | None:
         return None
 
 
-def _extensions(message: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+def _extensions(message: bytes, at: int) -> dict[int, bytes]:
+    """What stands in each of the extensions that begin, with their length, at `at`."""
+    found = {}
     at += 2
     while at + 4 <= len(message):
-        size = number(message, at + 2, 2)
-        yield number(message, at, 2), message[at + 4 : at + 4 + size]
-        at += 4 + size
+        end = at + 4 + number(message, at + 2, 2)
+        found[number(message, at, 2)] = message[at + 4 : end]
+        at = end
+    return found
 
 
 def number(data: bytes, at: int, size: int) -> int:

@@ -12,12 +12,13 @@ from itertools import chain
 from typing import NamedTuple
 
 from labkit.capture.stream import Stream
-from labkit.capture.tls.schedule import HEADER, Opened, Opener, Schedule
+from labkit.capture.tls.openers import HEADER, Opened, Opener
+from labkit.capture.tls.schedule import Epoch, Schedule
 from labkit.net.tap import Side
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION = 20, 21, 22, 23  # types of records
 LARGEST = 16384 + 2048  # octets in a record (RFC 5246 6.2.3)
-SMALLEST_SEALED = HEADER + 1 + 16
+LONGEST_NOTICE = 5  # octets of a message with which a side says that its keys change, at most: KeyUpdate
 TRIES = 8192  # numbers that are tried out on one side of one connection
 
 _HEADER = re.compile(rb"[\x14-\x17]\x03[\x00-\x04][\x00-\x48]")
@@ -73,6 +74,10 @@ class Records:
         """The record is one, and what was lost before it is known."""
         self.at, self.lost, self.searching = record.end, 0, False
 
+    def leave(self, record: Record) -> None:
+        """The record is one, and is not read; nothing is lost with it."""
+        self.at = record.end
+
     def skip(self, record: Record) -> None:
         """The record may be one, but does not open."""
         self._lose(record.end)
@@ -99,15 +104,15 @@ class Sealed:
 
     def __init__(self, sender: Side) -> None:
         self.sender: Side = sender
-        self.epoch = 0
+        self.epoch: int = Epoch.HANDSHAKE
         self.number = 0
         self.schedule: Schedule | None = None
         self._openers: dict[int, Opener | None] = {}
         self._tries = TRIES
 
-    def begin(self, schedule: Schedule) -> None:
-        """The first epoch of these keys."""
-        self.schedule, self.epoch, self.number = schedule, 0, 0
+    def begin(self, schedule: Schedule, epoch: int) -> None:
+        """These keys from now on, those of one epoch first."""
+        self.schedule, self.epoch, self.number = schedule, epoch, 0
         self._openers.clear()
 
     def next_epoch(self) -> None:
@@ -122,29 +127,52 @@ class Sealed:
         """The content of the next record, and how many octets of content are missing before it.
 
         Without loss it has the next number; else one of those that fit into what was lost,
-        or its key is the next one, because the message that announced it was lost.
+        or its key is a later one, because the message that announced it was lost.
         """
-        for epoch, first in ((self.epoch, self.number), (self.epoch + 1, 0)):
+        opener = self._opener(self.epoch)
+        opened = None if opener is None else opener.open(record, self.number)
+        if opened is not None:
+            self.number += 1
+            return opened, 0
+        return self._search(record, lost)
+
+    def _search(self, record: bytes, lost: int) -> tuple[Opened, int] | None:
+        for epoch in range(self.epoch, max(self.epoch, Epoch.HANDSHAKE) + 2):
             opener = self._opener(epoch)
             if opener is None:
                 continue
-            for number in self._numbers(first, lost):
+            first = self.number if epoch == self.epoch else 0
+            for number in self._numbers(first, lost, opener.overhead):
                 opened = opener.open(record, number)
                 if opened is not None:
-                    missing = lost - (number - first) * opener.overhead if number > first else 0
+                    behind = number - first
+                    missing = self._missing(epoch, behind, lost, opener.overhead) if lost or behind else 0
                     self.epoch, self.number = epoch, number + 1
-                    return opened, max(missing, 1) if number > first else 0
+                    return opened, missing
         return None
 
-    def _numbers(self, first: int, lost: int) -> Iterator[int]:
+    def _missing(self, epoch: int, records: int, lost: int, overhead: int) -> int:
+        """Octets of content among those lost, in which so many records of this epoch were."""
+        content = lost - records * overhead
+        if epoch == Epoch.HANDSHAKE == self.epoch:
+            return 0
+        if records:
+            return max(content, 1)
+        if epoch == self.epoch or self.epoch == Epoch.HANDSHAKE:
+            return 0
+        return max(content - overhead - LONGEST_NOTICE, 0)
+
+    def _numbers(self, first: int, lost: int, overhead: int) -> Iterator[int]:
+        """The numbers that a record may have.  How often one is guessed is limited."""
+        guess = min(lost, 1)
         yield first
-        self._tries -= 1
+        self._tries -= guess
         fewest = lost // (LARGEST + HEADER)
-        most = max(lost // SMALLEST_SEALED, 1) + 1
+        most = max(lost // overhead, 1) + 1
         for number in chain(range(max(fewest, 1), most + 1), range(1, fewest)):
             if self._tries <= 0:
                 return
-            self._tries -= 1
+            self._tries -= guess
             yield first + number
 
     def _opener(self, epoch: int) -> Opener | None:
