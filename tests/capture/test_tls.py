@@ -185,6 +185,54 @@ def test_a_key_update_that_was_not_captured(lost: bytes) -> None:
     assert [tuple(gap) for gap in flow.client.gaps] == ([(3, 22 + len(lost))] if lost else [])
 
 
+@pytest.mark.parametrize("begins", SIDES)
+def test_renegotiation(begins: Side) -> None:
+    """A second handshake inside the first, and a third (RFC 5246 7.4.1.1): each begins other keys."""
+    found = written_twice(begins)
+    flow = opened(flow_of(found.wire), found.keys)
+    assert (flow.client.data, flow.server.data) == (b"c0c1c2", b"s0s1s2")
+    assert (troubles(flow), flow.client.gaps, flow.server.gaps) == ([], [], [])
+
+
+def written_twice(begins: Side) -> Written:
+    """TLS 1.2; the server may ask for the handshakes behind the first."""
+    found, sealed = Written(TLS_1_2, 0xC02F), False
+    for count in range(3):
+
+        def send(side: Side, kind: int, content: bytes, sealed: bool = sealed) -> None:
+            if sealed:
+                found.seal(side, 1, kind, content)
+            else:
+                found.plain(side, kind, content)
+
+        if sealed and begins == "server":
+            send("server", 22, message(0))
+        send("client", 22, found.hello("client"))
+        send("server", 22, found.hello("server") + message(14))
+        send("client", 22, message(16, bytes(33)))
+        send("client", 20, b"\1")
+        send("server", 20, b"\1")
+        found.begin()
+        for side in SIDES:
+            found.new_keys(side)
+            found.seal(side, 1, 22, message(20, bytes(12)))
+            found.seal(side, 1, 23, b"%c%d" % (side[0].encode(), count))
+        sealed = True
+    return found
+
+
+def test_a_renegotiation_that_was_captured_in_part() -> None:
+    """A hello among what was sealed is missing: what can be read is, and the rest has a name."""
+    found = written_twice("client")
+    for side, at in (("client", 4), ("server", 3)):
+        whole = flow_of(found.wire).side(side).tls
+        assert whole is not None
+        flow = opened(without(flow_of(found.wire), side, *records(whole.data)[at + 1]), found.keys)
+        assert flow.client.data.startswith(b"c0")
+        assert flow.server.data.startswith(b"s0")
+        assert troubles(flow)
+
+
 def test_tickets_and_authentication_behind_the_handshake(log: Path) -> None:
     """Behind the answer to a late CertificateRequest stands a Finished that ends no keys (RFC 8446 4.6)."""
     client, server = contexts(log)
@@ -258,7 +306,9 @@ def test_octets_that_were_changed(log: Path, kind: Kind) -> None:
     damaged = bytearray(whole.data)
     damaged[end - 1] ^= 1
     flow = flow_of([("client", bytes(damaged)), *[each for each in found.wire if each[0] == "server"]])
-    opened(flow, log)
+    unsealing = Unsealing(flow, KeyLog.read(log))
+    unsealing.advance()
+    unsealing.advance(whole=True)
     assert flow.client.data == b"".join(LINES).replace(LINES[-10], b"")
     (gap,) = flow.client.gaps
     assert gap.offset == sum(map(len, LINES[:-10]))

@@ -82,7 +82,7 @@ class Unsealing:
         self._client: Hello | None = None
         self._version: int | None = None  # once agreed on
         self._schedule: Schedule | None = None
-        self._hellos = {CLIENT_HELLO: 0, SERVER_HELLO: 0}
+        self._asked = False  # the client's last hello is not answered yet
         self._over = False
 
     def advance(self, *, whole: bool = False) -> None:
@@ -103,16 +103,20 @@ class Unsealing:
         for side in self._sides.values():
             side.give(whole)
         waits = any(side.records.peek(whole) for side in self._sides.values())
-        if whole and waits and not self._over and self._schedule is None:
+        if whole and waits and not self._over:
             self._stop("no-keys", "its hellos are not all in the capture")
 
     def _take(self, side: _Side, record: Record) -> bool:
         """Read one record; False: not before the other side has said more."""
+        if side.too_soon:
+            self._read(side, b"", lost=False)
+            if side.too_soon:
+                return False
         octets = side.octets(record)
         kind = octets[0]
         sealed = kind == APPLICATION or (side.sealed and self._version != TLS_1_3)
         if kind == CHANGE_CIPHER_SPEC and self._version != TLS_1_3:
-            if self._schedule is None or self._hellos[CLIENT_HELLO] != self._hellos[SERVER_HELLO]:
+            if self._schedule is None or self._asked:
                 return False
             if not sealed:
                 side.sealed = True
@@ -161,11 +165,14 @@ class Unsealing:
         if lost:
             side.unread.clear()
         side.unread += octets
-        done = 0
+        side.too_soon, done = False, 0
         for kind, message in messages(side.unread):
+            if kind == SERVER_HELLO and side.sealed and not self._asked:
+                side.too_soon = True  # renegotiated, by a hello that the client sealed
+                break
             done += len(message)
             ends = kind == KEY_UPDATE or (kind, side.keys.epoch) == (FINISHED, Epoch.HANDSHAKE)
-            if kind in self._hellos and (hello := read_hello(message)) is not None:
+            if kind in (CLIENT_HELLO, SERVER_HELLO) and (hello := read_hello(message)) is not None:
                 self._agree(kind, hello)
             elif ends and self._version == TLS_1_3:
                 side.keys.next_epoch()
@@ -176,14 +183,11 @@ class Unsealing:
     def _agree(self, kind: int, hello: Hello) -> None:
         """Take note of a hello; the server's settles which keys are used."""
         if kind == CLIENT_HELLO:
-            self._client = hello
-            self._hellos[kind] += 1
+            self._client, self._asked = hello, True
             return
-        self._version = hello.version
+        self._version, self._asked = hello.version, False
         if hello.random == RETRY:
-            self._hellos[CLIENT_HELLO] = 0
             return
-        self._hellos[kind] += 1
         chosen, name = suite(hello.suite or 0), name_of(hello.suite or 0)
         if chosen is None or hello.version not in (TLS_1_2, TLS_1_3) or hello.compressed:
             version = VERSIONS.get(hello.version, f"0x{hello.version:04X}")
@@ -212,6 +216,7 @@ class _Side:
         self.records = Records(tls)
         self.keys = Sealed(sender)
         self.sealed = False  # what it sends now
+        self.too_soon = False  # its next message answers one of the other side that is not read yet
         self.unread = bytearray()  # the beginning of a handshake message
         self.size = len(stream)  # of the stream, with what will be put there
         self.gaps: list[tuple[int, int]] = []
@@ -247,4 +252,4 @@ class _Side:
             self.trouble("not-opened", self._failed[0], records)
         self._stream.reveal(self._pieces, self._places)
         self._stream.gaps += [Gap(*gap) for gap in self.gaps]
-        self._pieces, self._places, self.gaps, self._failed = [], [], [], []
+        self._pieces, self._places, self.gaps = [], [], []
