@@ -5,17 +5,22 @@ and puts what was in them behind what was plain, each octet with the time of the
 which its record was complete: as in a capture of a lab, which knows both.
 
 Full handshakes and resumed ones, HelloRetryRequest, KeyUpdate, renegotiation, padding and alerts are
-followed.  Records that are missing or do not open leave a gap.  What stands in the way of reading a
-session is noted as trouble of its stream of records: see `Stream.troubles`.  0-RTT data is not read.
+followed.  Early data (0-RTT) is read if the server took it; what it refused counts as never said, for the
+client says it again.  Records that are missing or do not open leave a gap.  What stands in the way of
+reading a session is noted as trouble of its stream of records: see `Stream.troubles`.
 """
 
 from __future__ import annotations
+
+from enum import Enum
 
 from labkit.capture.keys import KeyLog
 from labkit.capture.stream import Gap, Stream, Trouble
 from labkit.capture.tape import SIDES, Flow, Tape
 from labkit.capture.tls.handshake import (
     CLIENT_HELLO,
+    ENCRYPTED_EXTENSIONS,
+    END_OF_EARLY_DATA,
     FINISHED,
     KEY_UPDATE,
     RETRY,
@@ -26,6 +31,7 @@ from labkit.capture.tls.handshake import (
     Hello,
     messages,
     read_hello,
+    takes_early_data,
 )
 from labkit.capture.tls.records import (
     ALERT,
@@ -41,6 +47,8 @@ from labkit.capture.tls.schedule import Epoch, Schedule, schedule
 from labkit.capture.tls.suites import name_of, suite
 from labkit.net.tap import Side
 
+# Behind these messages their sender goes on with other keys, as behind KeyUpdate in any epoch.
+ENDS = ((END_OF_EARLY_DATA, Epoch.EARLY), (FINISHED, Epoch.HANDSHAKE))
 NO_ALARM = (0, 90)  # close_notify, user_canceled (RFC 8446 6)
 ALERTS = {
     10: "unexpected_message",
@@ -67,6 +75,16 @@ ALERTS = {
 }
 
 
+class Early(Enum):
+    """What becomes of a client's early data (RFC 8446 4.2.10)."""
+
+    NONE = "the client announced none"
+    OPEN = "the server has not answered yet"
+    TAKEN = "the server reads it"
+    REFUSED = "the server passes over it"
+    UNKNOWN = "what the server answered cannot be read"
+
+
 def unseal(tape: Tape, keys: KeyLog) -> None:
     """Open the TLS of all flows of a tape out of a file."""
     for flow in tape.flows:
@@ -83,6 +101,7 @@ class Unsealing:
         self._version: int | None = None  # once agreed on
         self._schedule: Schedule | None = None
         self._asked = False  # the client's last hello is not answered yet
+        self._early = Early.NONE
         self._over = False
 
     def advance(self, *, whole: bool = False) -> None:
@@ -100,6 +119,8 @@ class Unsealing:
                     if not self._take(side, record):
                         break
                     went_on = True
+            if whole and not went_on and self._early is Early.OPEN:
+                self._early, went_on = Early.UNKNOWN, True
         for side in self._sides.values():
             side.give(whole)
         waits = any(side.records.peek(whole) for side in self._sides.values())
@@ -122,16 +143,39 @@ class Unsealing:
                 side.sealed = True
                 side.keys.begin(self._schedule, self._schedule.first)
         if sealed:
-            if self._schedule is None:
-                return False
-            if side.keys.schedule is None:
-                side.keys.begin(self._schedule, self._schedule.first)
-            self._open(side, record, octets)
-            return True
+            if side.keys.schedule is not None or self._begin(side, record):
+                self._open(side, record, octets)
+                return True
+            refused = self._schedule is None and self._early is Early.REFUSED
+            if refused:  # the client greets once more, and only then are there keys
+                side.records.leave(record)
+            return refused
         lost = bool(side.records.lost)
         side.records.take(record)
         if kind == HANDSHAKE:
             self._read(side, octets[5:], lost)
+        return True
+
+    def _begin(self, side: _Side, record: Record) -> bool:
+        """The keys of a side's first sealed record; False: which they are is not known yet."""
+        if self._schedule is None:
+            return False
+        epoch: int = self._schedule.first
+        server = self._sides.get("server")
+        if self._early is Early.OPEN and server and server.keys.epoch != Epoch.HANDSHAKE:
+            self._early = Early.UNKNOWN
+        if side.keys.sender == "client":
+            match self._early:
+                case Early.OPEN:
+                    return False
+                case Early.TAKEN if self._schedule.opener("client", Epoch.EARLY):
+                    epoch = Epoch.EARLY
+                case Early.TAKEN:
+                    side.passing = True
+                    side.trouble("no-keys", record.start, "the key log has none of the early data")
+                case Early.REFUSED | Early.UNKNOWN:
+                    side.passing = True
+        side.keys.begin(self._schedule, epoch)
         return True
 
     def _open(self, side: _Side, record: Record, octets: bytes) -> None:
@@ -142,12 +186,16 @@ class Unsealing:
                 side.records.give_up()
             elif side.records.searching:
                 side.records.reject()
+            elif side.passing:
+                side.pass_over(record, said=self._early is not Early.REFUSED)
             else:
                 side.failed(record)
             return
         opened, missing = found
         lost = bool(side.records.lost)
         side.records.take(record)
+        if side.passing:
+            side.passing, missing = False, missing + side.passed
         if missing:
             side.gaps.append((side.size, missing))
         if opened.kind == APPLICATION:
@@ -171,9 +219,11 @@ class Unsealing:
                 side.too_soon = True  # renegotiated, by a hello that the client sealed
                 break
             done += len(message)
-            ends = kind == KEY_UPDATE or (kind, side.keys.epoch) == (FINISHED, Epoch.HANDSHAKE)
+            ends = kind == KEY_UPDATE or (kind, side.keys.epoch) in ENDS
             if kind in (CLIENT_HELLO, SERVER_HELLO) and (hello := read_hello(message)) is not None:
                 self._agree(kind, hello)
+            elif kind == ENCRYPTED_EXTENSIONS and self._early is Early.OPEN:
+                self._early = Early.TAKEN if takes_early_data(message) else Early.REFUSED
             elif ends and self._version == TLS_1_3:
                 side.keys.next_epoch()
         del side.unread[:done]
@@ -184,8 +234,12 @@ class Unsealing:
         """Take note of a hello; the server's settles which keys are used."""
         if kind == CLIENT_HELLO:
             self._client, self._asked = hello, True
+            if hello.early_data and self._schedule is None:
+                self._early = Early.OPEN
             return
         self._version, self._asked = hello.version, False
+        if self._early is Early.OPEN and (hello.random == RETRY or hello.version != TLS_1_3):
+            self._early = Early.REFUSED
         if hello.random == RETRY:
             return
         chosen, name = suite(hello.suite or 0), name_of(hello.suite or 0)
@@ -216,6 +270,8 @@ class _Side:
         self.records = Records(tls)
         self.keys = Sealed(sender)
         self.sealed = False  # what it sends now
+        self.passing = False  # records of early data, which are not read
+        self.passed = 0  # octets in those, if the server may have read them
         self.too_soon = False  # its next message answers one of the other side that is not read yet
         self.unread = bytearray()  # the beginning of a handshake message
         self.size = len(stream)  # of the stream, with what will be put there
@@ -240,13 +296,19 @@ class _Side:
         self._failed.append(record.start)
         self.records.skip(record)
 
+    def pass_over(self, record: Record, said: bool) -> None:
+        """A record is early data; `said`: the server may have read it."""
+        self.records.leave(record)
+        self.passed += (record.end - record.start) * said
+
     def trouble(self, name: str, at: int, detail: str) -> None:
         self._tls.troubles.append(Trouble(name, at, detail))
 
     def give(self, whole: bool) -> None:
         """Put what was read where its readers look."""
-        if whole and self.sealed and self.records.lost:
-            self.gaps.append((self.size, self.records.lost))
+        lost = self.records.lost + (self.passed if self.passing else 0)
+        if whole and self.sealed and lost:
+            self.gaps.append((self.size, lost))
         if whole and self._failed:
             records = f"{len(self._failed)} record{'s' * (len(self._failed) > 1)}"
             self.trouble("not-opened", self._failed[0], records)
