@@ -3,13 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt
 
-PACKAGES := 'import sysconfig; print(sysconfig.get_path("purelib"))'
-
 .DEFAULT_GOAL := help
-.PHONY: help tour lab test check notebooks refresh datasets bench soak s3 browser screenshots programs clean
+.PHONY: help tour lab test check notebooks refresh datasets bench soak browser screenshots programs clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## */  make \1	/' | expand -t 20
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1	/' | expand -t 20
 
 .venv/labkit.stamp: pyproject.toml .ci/constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -57,16 +55,6 @@ soak: .venv/test.stamp  ## kill the servers 200 times, damage messages and captu
 	LABKIT_KILLS=200 $(BIN)/python -m pytest -q -s tests/world/test_killed.py
 	LABKIT_SOAK=1 $(BIN)/python -m pytest -q -n auto tests/message/test_bad_input.py tests/tables/test_fuzz.py
 
-# .venv lends it all that it has, but for what stands in its own constraints.
-.venv-s3/s3.stamp: .venv/test.stamp .ci/constraints-s3.txt
-	@test -x .venv-s3/bin/python || $(PYTHON) -m venv .venv-s3
-	$(BIN)/python -c $(PACKAGES) > "$$(.venv-s3/bin/python -c $(PACKAGES))/lent.pth"
-	.venv-s3/bin/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints-s3.txt -e '.[test-s3]'
-	@touch $@
-
-s3: .venv-s3/s3.stamp  ## captures in object storage, read from an S3 server on this machine
-	.venv-s3/bin/python -m pytest tests/tables/test_many.py
-
 browser: .venv/test.stamp  ## the widgets and notebooks in a real JupyterLab and a real Chromium
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && $(MAKE) --no-print-directory programs; } || true
 	$(BIN)/python -m pytest -m browser tests/browser
@@ -83,4 +71,4 @@ programs:  ## the system programs that some tests drive (Debian; needs root)
 	  dovecot-imapd dovecot-pop3d iproute2 isync neomutt offlineimap3 postfix
 
 clean:  ## remove .venv and what tools left behind
-	rm -rf .venv .venv-s3 .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

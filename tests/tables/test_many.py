@@ -158,8 +158,8 @@ class Storage:
 
 @pytest.fixture(scope="module")
 def storage(week: Path) -> Iterator[Storage]:
-    pytest.importorskip("s3fs", reason="s3fs and moto not installed (make s3)")
-    server = pytest.importorskip("moto.server", reason="s3fs and moto not installed (make s3)")
+    pytest.importorskip("s3fs")
+    server = pytest.importorskip("moto.server")
     with pytest.MonkeyPatch.context() as patch:
         for name in [each for each in os.environ if each.startswith("AWS_")]:
             patch.delenv(name)
