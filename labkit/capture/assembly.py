@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from labkit.capture import closing
 from labkit.capture.conversations import Conversations, conversations, pairs
-from labkit.capture.flows import DOMAIN, Buffer, connections, datagram_flows
+from labkit.capture.ended import Ended, ended
+from labkit.capture.flows import DOMAIN, Buffer, datagram_flows
 from labkit.capture.packets import Segments
 from labkit.capture.reassembly import reassemble
 from labkit.capture.tape import Flow
@@ -77,9 +77,10 @@ class Assembly:
         self._flows = 0  # numbers given so far
 
     def take(
-        self, tcp: Segments, udp: Segments, buffer: Buffer, frames: int, ended: bool
-    ) -> tuple[list[Flow], bytes]:
-        """The flows that are over, by number; and the octets that the others need: the next buffer's first.
+        self, tcp: Segments, udp: Segments, buffer: Buffer, frames: int, last: bool
+    ) -> tuple[Ended, list[Flow], bytes]:
+        """What is over: connections, and in the last window flows of datagrams; and the octets that the
+        others need, the next buffer's first.
 
         `frames` is how many packets the file has had so far.
         """
@@ -89,8 +90,8 @@ class Assembly:
         udp, asked = self._udp.join(udp)
         self._number(tcp, spoken, udp, asked)
         pieces = reassemble(tcp, spoken.stream * 2 + spoken.turned, 2 * len(spoken))
-        over = np.full(len(spoken), ended)
-        if not ended:
+        over = np.full(len(spoken), last)
+        if not last:
             over |= pieces.complete[0::2] & pieces.complete[1::2]
             closed = closing.closed_at(tcp, spoken) < closing.NEVER
             over |= closed & (frames - closing.last_seen(tcp, spoken) > closing.LINGER)
@@ -100,19 +101,18 @@ class Assembly:
             self._tally["more than 1 GiB away from the rest of their stream"] += int(
                 pieces.stray[over[spoken.stream]].sum()
             )
-        found = connections(tcp, spoken, pieces, self._tcp.streams, np.flatnonzero(over & mine), buffer)
-        flows = list(zip(self._tcp.numbers[over & mine].tolist(), found, strict=True))
-        if ended:
+        numbers = self._tcp.numbers, self._tcp.streams
+        found = ended(tcp, spoken, pieces, numbers, np.flatnonzero(over & mine), buffer)
+        if last:
             which = np.flatnonzero(self._mine(self._udp.numbers))
-            found = datagram_flows(udp, asked, self._udp.streams, which, buffer)
-            flows += zip(self._udp.numbers[which].tolist(), found, strict=True)
-            return _in_order(flows), b""
+            asking = self._udp.numbers, self._udp.streams
+            return found, list(datagram_flows(udp, asked, asking, which, buffer)), b""
         self._tcp.over.add(tcp, spoken, np.flatnonzero(over))
         self._tcp.keep(tcp, spoken, ~over, np.ones(len(tcp), np.bool_))
         needed = (self._udp.numbers >= 0)[asked.stream]
         needed[asked.first] = True  # so that conversations are counted once
         self._udp.keep(udp, asked, np.ones(len(asked), np.bool_), needed)
-        return _in_order(flows), self._carried(buffer)
+        return found, [], self._carried(buffer)
 
     def _number(self, tcp: Segments, spoken: Conversations, udp: Segments, asked: Conversations) -> None:
         """Number the flows that begin in this window, by their first packets."""
@@ -146,10 +146,3 @@ class Assembly:
             kind.segments = replace(kind.segments, at=at)
             begin += len(octets[-1])
         return b"".join(octets)
-
-
-def _in_order(flows: list[tuple[int, Flow]]) -> list[Flow]:
-    """The flows with their numbers."""
-    for number, flow in flows:
-        flow.number = flow.connection.number = number
-    return sorted((flow for _, flow in flows), key=attrgetter("number"))

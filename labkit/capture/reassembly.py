@@ -44,6 +44,29 @@ class Pieces:
     complete: NDArray[np.bool_]  # per stream: from SYN to FIN
     stray: NDArray[np.bool_]  # per segment: left out because it is too far from its stream
 
+    def of(self, streams: Ints) -> Pieces:
+        """Those of some streams, which are numbered anew."""
+        import numpy as np
+
+        count = self.bounds[streams + 1] - self.bounds[streams]
+        bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(count)])
+        its = np.arange(bounds[-1]) + np.repeat(self.bounds[streams] - bounds[:-1], count)
+        known = self.gaps
+        gaps = {new: known[old] for new, old in enumerate(streams.tolist()) if old in known} if known else {}
+        return Pieces(
+            self.at[its],
+            self.length[its],
+            self.start[its],
+            self.time[its],
+            self.frame[its],
+            bounds,
+            self.sizes[streams],
+            gaps,
+            self.begun[streams],
+            self.complete[streams],
+            self.stray[:0],
+        )
+
 
 @dataclass(slots=True, eq=False)
 class _Work:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from labkit.capture.keys import KeyLog
@@ -17,6 +19,7 @@ from labkit.capture.tape import Flow
 
 if TYPE_CHECKING:
     from labkit.capture.assembly import Share
+    from labkit.capture.ended import Ended
     from labkit.capture.flows import Buffer
     from labkit.capture.fragments import Reassembly
     from labkit.capture.frames import Parser
@@ -25,6 +28,52 @@ if TYPE_CHECKING:
 
 WINDOW = 8 << 20  # octets
 HEAD = 24  # octets by which a capture file is known
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What is over by the end of a window: connections, and at the end of the file questions to the DNS.
+
+    `names` of hosts and `secrets`, lines of key logs, are those that the file has had so far.
+    """
+
+    connections: Ended
+    questions: list[Flow]
+    names: dict[str, str]
+    secrets: list[bytes]
+
+    def packed(self) -> Finished:
+        """The same, to be given away: without the rest of the window."""
+        return replace(self, connections=self.connections.packed())
+
+
+class Opener:
+    """Makes the flows of what is over, and reads what was said inside their TLS as far as there are keys."""
+
+    def __init__(self, keys: KeyLog | None) -> None:
+        self.keys = KeyLog() if keys is None else keys.copy()
+        self._with_keys = keys is not None
+        self._told = 0  # secrets of the file that are in `keys`
+
+    def learn(self, finished: Finished) -> None:
+        """Take in the secrets of the file."""
+        for text in finished.secrets[self._told :]:
+            self.keys.add(text)
+        self._told = len(finished.secrets)
+
+    def flows(self, finished: Finished) -> list[Flow]:
+        """The flows, by number."""
+        self.learn(finished)
+        flows = sorted([*finished.connections.flows(), *finished.questions], key=attrgetter("number"))
+        if self._with_keys or self._told:
+            from labkit.capture.tls.decrypt import Unsealing
+
+            for flow in flows:
+                Unsealing(flow, self.keys).advance(whole=True)
+        if names := finished.names:
+            for seen in (flow.connection for flow in flows):
+                seen.client_name, seen.server_name = names.get(seen.client), names.get(seen.server)
+        return flows
 
 
 class Reading:
@@ -48,14 +97,16 @@ class Reading:
         keys: KeyLog | None = None,
     ) -> None:
         self.name = name or name_of(source)
-        self.keys = KeyLog() if keys is None else keys.copy()
-        self._with_keys = keys is not None
-        self._told = 0  # secrets of the file that are in `keys`
+        self.opener = Opener(keys)
         self.notes: list[str] = []
         self.packets = 0
         self._window, self._share = window and max(window, HEAD), share
         self._input = Input(source, self.name, self.notes)
         self._parser: Parser | None = None
+
+    @property
+    def keys(self) -> KeyLog:
+        return self.opener.keys
 
     @property
     def position(self) -> int:
@@ -66,45 +117,36 @@ class Reading:
         return self._input.total
 
     def __iter__(self) -> Iterator[list[Flow]]:
+        for finished in self.finished():
+            yield self.opener.flows(finished)
+
+    def finished(self) -> Iterator[Finished]:
+        """What is over by the end of each window."""
         from labkit.capture.assembly import Assembly
         from labkit.capture.fragments import Reassembly
         from labkit.capture.frames import parser
 
         tally: Counter[str] = Counter()
         assembly, fragments = Assembly(tally, self._share), Reassembly()
-        carried, rest, ended = b"", b"", False
+        carried, rest, last = b"", b"", False
         with self._input:
-            while not ended:
-                raw, ended = self._next(carried + rest)
+            while not last:
+                raw, last = self._next(carried + rest)
                 at = len(carried)
                 if self._parser is None:
                     self._parser = parser(raw[:HEAD], self.name, self.notes)
                 before = self._parser.place
-                tcp, udp, buffer = segments(self._parser, raw, at, ended, fragments, tally)
-                ended = ended or self._parser.stopped
+                tcp, udp, buffer = segments(self._parser, raw, at, last, fragments, tally)
+                last = last or self._parser.stopped
                 self.packets = self._parser.number
-                rest = b"" if ended else bytes(raw[at + self._parser.place - before :])
-                flows, carried = assembly.take(tcp, udp, buffer, self.packets, ended)
-                self._open_tls(flows)
-                for seen in (flow.connection for flow in flows if self._parser.names):
-                    names = self._parser.names
-                    seen.client_name, seen.server_name = names.get(seen.client), names.get(seen.server)
-                yield flows
+                rest = b"" if last else bytes(raw[at + self._parser.place - before :])
+                connections, questions, carried = assembly.take(tcp, udp, buffer, self.packets, last)
+                found = Finished(connections, questions, self._parser.names, self._parser.secrets)
+                self.opener.learn(found)
+                yield found
         for why, number in tally.items():
             if number:
                 self.notes.append(f"{self.name}: {number} packet{'s' * (number != 1)} left out, {why}")
-
-    def _open_tls(self, flows: list[Flow]) -> None:
-        """Read what was said inside TLS, as far as there are keys."""
-        assert self._parser is not None
-        for text in self._parser.secrets[self._told :]:
-            self.keys.add(text)
-        self._told = len(self._parser.secrets)
-        if self._with_keys or self._told:
-            from labkit.capture.tls.decrypt import Unsealing
-
-            for flow in flows:
-                Unsealing(flow, self.keys).advance(whole=True)
 
     def _next(self, front: bytes) -> tuple[Octets, bool]:
         """The next window, behind what is left of those before; and whether it is the last."""

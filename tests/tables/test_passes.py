@@ -14,6 +14,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import traffic
 
+from labkit import datasets
 from labkit.errors import LabError
 from labkit.tables import runs
 from labkit.tables.passes import Pass
@@ -61,6 +62,21 @@ def test_processes_share_the_work(busy: Path) -> None:
     assert passed(busy, jobs=2, window=100_000) == whole(busy)
 
 
+def test_processes_share_what_comes_by_a_pipe(busy: Path) -> None:
+    with Pass(io.BytesIO(busy.read_bytes()), ["connections"], jobs=3, window=100_000, name="busy") as tables:
+        shared = [row for part in tables.rows("connections") for row in part.drop(["capture"]).to_pylist()]
+    with Pass(busy, ["connections"]) as tables:
+        alone = [row for part in tables.rows("connections") for row in part.drop(["capture"]).to_pylist()]
+    assert shared == alone
+
+
+@pytest.mark.parametrize("name", ["msmtp-starttls", "imapclient-starttls"])
+def test_processes_open_tls_with_the_secrets_of_the_file(name: str) -> None:
+    path = datasets.path(name)
+    assert passed(path, jobs=2, window=1) == passed(path)
+    assert any(row["encrypted"] and row["verb"] != "TLS" for row in passed(path, jobs=2)["exchanges"])
+
+
 def test_a_capture_of_several_processes(busy: Path) -> None:
     alone, shared = read_capture(busy), read_capture(busy, jobs=2)
     for table in ("exchanges", "connections"):
@@ -98,8 +114,6 @@ def test_notes_and_packets_are_kept(busy: Path, tmp_path: Path) -> None:
 def test_what_is_asked_for_must_be_there(busy: Path) -> None:
     with pytest.raises(LabError, match="there is no table 'mail'"):
         Pass(busy, ["mail"])
-    with pytest.raises(LabError, match="several processes need a file"):
-        Pass(io.BytesIO(busy.read_bytes()), jobs=2)
     with pytest.raises(LabError, match="cannot read nowhere"):
         Pass("nowhere", jobs=2)
 
