@@ -129,37 +129,75 @@ def recording(route: Route, trouble: Callable[[str], None] = print) -> Iterator[
         recorder.close()
 
 
-class _Arrival(asyncio.Protocol):
+class _Early(asyncio.Protocol):
+    """One side, while the other is not there yet: what comes already is kept.
+
+    (A loop need not heed `pause_reading` within `connection_made`, and uvloop does not.)
+    """
+
+    def __init__(self) -> None:
+        self.transport: Any = None
+        self._data = b""
+        self._ended = False
+        self._lost: tuple[Exception | None] | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        return bool(self.transport.can_write_eof())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = (exc,)
+
+    def make_way(self, protocol: asyncio.Protocol) -> None:
+        """Another protocol goes on, and is told what has happened so far."""
+        self.transport.set_protocol(protocol)
+        if self._data:
+            protocol.data_received(self._data)
+        if self._ended and not protocol.eof_received():
+            self.transport.close()
+        if self._lost:
+            protocol.connection_lost(*self._lost)
+        else:
+            self.transport.resume_reading()
+
+
+class _Arrival(_Early):
     """A client has come: it waits until the server is reached, without a word."""
 
     def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
         self._recorder = recorder
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.pause_reading()
-        pair = Pair(self._recorder, transport)
-        self._recorder.network.spawn(pair.begin())
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._recorder.network.spawn(Pair(self._recorder, self).begin())
 
 
 class Pair:
     """One connection: the client's side, which is recorded, and the server's."""
 
-    def __init__(self, recorder: Recorder, transport: asyncio.Transport) -> None:
+    def __init__(self, recorder: Recorder, arrival: _Early) -> None:
         self.recorder, self.route = recorder, recorder.route
         recorder.pairs.add(self)
-        peer, mine = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self.arrival, self.real = arrival, arrival.transport
+        peer, mine = self.real.get_extra_info("peername"), self.real.get_extra_info("sockname")
         tap, route = recorder.tap, recorder.route
         server = Host(route.name, mine[0]), route.to_port
         self.connection = tap.open("tcp", (Host("", peer[0]), peer[1]), server, microseconds(), route.spoken)
         self.wire = RealEnd(tap, recorder.rules, self.connection, "server", alone=True)
-        self.real = transport
         self.client, self.server = _Side(self), _Side(self)
         self.client.peer, self.server.peer = self.server, self.client
 
     async def begin(self) -> None:
         """Reach the server, and let the octets pass."""
-        route, loop = self.route, asyncio.get_running_loop()
+        route, loop, reached = self.route, asyncio.get_running_loop(), _Early()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 sock = await connected(route.to, route.to_port)
@@ -168,9 +206,7 @@ class Pair:
                     self.connection.server = there
                 context = route.tls_to() if route.tls_to else None
                 name = route.to if context else None
-                await loop.create_connection(
-                    lambda: self.server, sock=sock, ssl=context, server_hostname=name
-                )
+                await loop.create_connection(lambda: reached, sock=sock, ssl=context, server_hostname=name)
         except (OSError, TimeoutError) as error:
             where = f"{route.to} on port {route.to_port}"
             self.recorder.trouble(f"connection {self.connection.number}: cannot reach {where}: {why(error)}")
@@ -181,17 +217,21 @@ class Pair:
         if self.real.is_closing():  # the client has not waited
             self.cut()
             return
+        self.server.connection_made(reached.transport)
         relay = _Watching(self.wire, self.client, self.gone)
-        self.real.set_protocol(relay)
-        self.real.resume_reading()
         if route.tls_listen is None:
             relay.connection_made(self.real)
-            return
-        relay.attach(self.real)
-        try:
-            await start_tls(loop, relay.transport, self.client, route.tls_listen(), server_side=True)
-        except OSError:
-            self.cut()
+            self.arrival.make_way(relay)
+        else:
+            relay.attach(self.real)
+            agreed = start_tls(loop, relay.transport, self.client, route.tls_listen(), server_side=True)
+            self.arrival.make_way(relay)
+            try:
+                await agreed
+            except OSError:
+                self.cut()
+                return
+        reached.make_way(self.server)
 
     def gone(self) -> None:
         self.recorder.pairs.discard(self)
@@ -217,10 +257,6 @@ class _Side(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
-        if self.peer.transport is None:  # the server's side, until the client's is ready
-            self.transport.pause_reading()
-        else:
-            self.peer.transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         self.peer.transport.write(data)
