@@ -13,6 +13,7 @@ import errno
 import socket
 import time
 from asyncio.sslproto import SSLProtocol
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Literal
@@ -26,13 +27,11 @@ from labkit.net.wire import Pass, Relay, Wire
 
 LOCALHOST = "127.0.0.1"
 
-_AFTER = 1e-6
-"""asyncio's timers of one deadline fire in any order; each waits so much longer than the one before."""
-
 
 class _Way:
     """One direction, as one end sees it; what must wait leaves in order.
 
+    Each timer lets go of the first that waits, since timers may fire in another order than they were set.
     Inside TLS is a way of its own: the ciphertext of what it lets go does not wait behind it.
     """
 
@@ -41,26 +40,25 @@ class _Way:
         self.meddler = Meddler(self, end.faults, end.tap, end.connection, sender)
         self._end = end
         self._sender = sender
-        self._held = 0
-        self._free = 0.0
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._free = 0.0  # when the last of them leaves
 
     @property
     def busy(self) -> bool:
         """Whether something waits that must go first."""
-        return bool(self._held) or self.meddler.gathering
+        return bool(self._waiting) or self.meddler.gathering
 
     def pass_on(self, seconds: float, action: Callable[[], None]) -> None:
-        if not seconds and not self._held:
+        if not seconds and not self._waiting:
             action()
             return
         loop = asyncio.get_running_loop()
-        self._held += 1
-        self._free = max(loop.time() + seconds, self._free + _AFTER)
-        loop.call_at(self._free, self._release, action)
+        self._waiting.append(action)
+        self._free = max(loop.time() + seconds, self._free)
+        loop.call_at(self._free, self._release)
 
-    def _release(self, action: Callable[[], None]) -> None:
-        self._held -= 1
-        action()
+    def _release(self) -> None:
+        self._waiting.popleft()()
 
     def emit(self, data: bytes, layer: Layer, go: Pass, fate: Fate, hold: float, *, forged: bool) -> None:
         if fate.bits_per_second:
@@ -91,6 +89,7 @@ class RealEnd(Wire):
         self._alone = alone  # the other end is a program outside
         self._ways: dict[tuple[Side, bool], _Way] = {}  # as soon as there are rules; True: inside TLS
         self._mute: set[Side] = set()  # whose stream a rule has ended
+        self._gone = False
         self._relay: RealRelay | None = None
 
     def made(self, relay: RealRelay) -> None:
@@ -133,7 +132,12 @@ class RealEnd(Wire):
         if self._listens:
             now = microseconds()
             self.tap.add(Record(self.connection.number, None if forged else now, now, sender, data, layer))
-        go(data)
+        if not self._gone:
+            go(data)
+
+    def lost(self) -> None:
+        """The connection is gone; what a rule has held back until now reaches nobody."""
+        self._gone = True
 
     def finish(self, how: Literal["cut", "end", "reset"], sender: Side) -> None:
         """A rule ends the connection, or what one side says."""
@@ -216,7 +220,7 @@ class RealRelay(Relay, asyncio.BufferedProtocol):
 
     def write_eof(self) -> None:
         """Let the other end see the end of the stream."""
-        if self._real.can_write_eof():
+        if not self._real.is_closing():
             self._real.write_eof()
 
     def end_input(self) -> None:
@@ -230,6 +234,7 @@ class RealRelay(Relay, asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.wire.note_end("reset" if exc else "quit", self.wire.other)
+        self.wire.lost()
         self._gone()
         super().connection_lost(exc)
 

@@ -169,11 +169,11 @@ def test_split(run, before):
     assert run(on(b"+OK two", Split(1, 0.002)), *before, b"one", b"two", b"three")[-1] == b"+OK three"
     layer = "inside" if before else "plain"
     said = [r for r in run.network.tap.records if r.sender == "server" and r.layer == layer]
+    if isinstance(run.network, LoopbackNetwork):  # the kernel may put some together again
+        assert b"+OK one\r\n+OK two\r\n+OK three\r\n" in b"".join(r.data for r in said)
+        return
     first = next(i for i, r in enumerate(said) if r.data == b"+")
     pieces = said[first : first + 9]
-    if isinstance(run.network, LoopbackNetwork):  # the kernel may put some together again
-        assert b"".join(r.data for r in pieces).startswith(b"+OK two\r\n")
-        return
     assert [r.data for r in pieces] == [bytes([octet]) for octet in b"+OK two\r\n"]
     assert pieces[-1].arrived - pieces[0].arrived == 8 * 2000
 

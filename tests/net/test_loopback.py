@@ -6,6 +6,7 @@ import asyncio
 import smtplib
 import socket
 import ssl
+import struct
 import threading
 
 import pytest
@@ -13,6 +14,10 @@ from aiosmtpd.smtp import SMTP
 
 from labkit.errors import LabError
 from labkit.net.driver import SessionProtocol, converse
+from labkit.net.faults import PASS, Hold
+from labkit.net.tap import Record
+
+LONGEST = 30  # seconds
 
 
 @pytest.fixture
@@ -50,6 +55,27 @@ def test_between_the_labs_own_hosts_octets_are_recorded_once(loopback, server, l
     assert len(loopback.tap.connections) == 1
     assert loopback.tap.connections[0].client == client.address
     assert len(loopback.tap.records) == 5
+
+
+def test_a_reply_held_back_until_the_client_has_gone_harms_nobody(loopback, server, line_server):
+    heard, over, reported = threading.Event(), threading.Event(), []
+
+    def watch(seen):
+        if isinstance(seen, Record) and seen.data.endswith(b"one\r\n"):
+            (heard if seen.sender == "client" else over).set()
+
+    loopback.tap.watch(watch)
+    loopback.loop.set_exception_handler(lambda loop, context: reported.append(context))
+    loopback.faults.append(lambda event: Hold(0.05) if event.data == b"+OK one\r\n" else PASS)
+    listener = listen(loopback, server, line_server)
+    with socket.create_connection((listener.address, listener.port)) as sock:
+        sock.sendall(b"one\r\n")
+        assert heard.wait(LONGEST)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST, not FIN
+    assert over.wait(LONGEST)
+    loopback.run(asyncio.sleep(0))
+    assert loopback.tap.connections[0].ended == "reset"
+    assert reported == []
 
 
 def test_inside_tls_of_a_program_from_outside(loopback, server, authority):
