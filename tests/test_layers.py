@@ -110,7 +110,7 @@ def test_the_map_names_every_room() -> None:
 
 
 HEAVY = {"pandas", "numpy", "pyarrow", "ipywidgets", "IPython", "jupyterlab", "matplotlib"}
-HEAVY |= {"aiosmtpd", "cryptography", "dns", "rich", "typer"}
+HEAVY |= {"aiosmtpd", "cryptography", "dns", "rich", "typer", "uvloop"}
 
 
 def test_importing_labkit_imports_nothing_heavy() -> None:

@@ -51,8 +51,7 @@ class SessionProtocol(asyncio.Protocol):
 
     # asyncio.Protocol
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: Any) -> None:
         again = self._transport is not None
         self._transport = transport
         self._loop = asyncio.get_running_loop()

@@ -244,6 +244,15 @@ def microseconds() -> int:
     return time.time_ns() // 1000
 
 
+def new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where it is installed: a small exchange takes half the time; else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
 def new_socket(kind: socket.SocketKind) -> socket.socket:
     """A socket whose small writes leave at once: asyncio sees to that where the protocol is named."""
     return socket.socket(socket.AF_INET, kind, socket.IPPROTO_TCP if kind == socket.SOCK_STREAM else 0)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.loops import LOOPS, take_loop
 
 from labkit.clients.dialogue import DialogueSession
 from labkit.net.loopback import LoopbackNetwork
@@ -132,15 +133,20 @@ def simulated() -> Iterator[SimulatedNetwork]:
         yield network
 
 
-@pytest.fixture
-def loopback() -> Iterator[LoopbackNetwork]:
+@pytest.fixture(params=LOOPS)
+def loopback(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackNetwork]:
+    take_loop(request.param, monkeypatch)
     with LoopbackNetwork() as network:
         yield network
 
 
-@pytest.fixture(params=["simulated", "loopback"])
-def network(request: pytest.FixtureRequest) -> Any:
-    return request.getfixturevalue(request.param)
+@pytest.fixture(params=["simulated", *LOOPS])
+def network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Either network, the loopback on either of its loops."""
+    if request.param != "simulated":
+        take_loop(request.param, monkeypatch)
+    with SimulatedNetwork() if request.param == "simulated" else LoopbackNetwork() as network:
+        yield network
 
 
 @pytest.fixture(scope="session")
