@@ -121,7 +121,7 @@ class Buffer:
         self._discard = size - here
 
     def _frame(self, ending: bytes, limit: int, what: str) -> bytes | None:
-        if not self._dropped():
+        if not self._data or not self._dropped():
             return None
         end = self._find(ending)
         if 0 <= end <= limit:

@@ -116,12 +116,12 @@ class LoopbackNetwork:
         protocol: asyncio.BaseProtocol,
         tls: MakeContext | None,
     ) -> tuple[RealRelay, asyncio.Future[None] | None]:
-        port = transport.get_extra_info("peername")[1]
+        address, port = transport.get_extra_info("peername")
         known = self._callers.pop(port, None)
         if isinstance(known, Connection):
             wire = RealEnd(self.tap, self.faults, known, "server", listens=False)
         else:
-            client = known or Host("", transport.get_extra_info("peername")[0])
+            client = known or Host("", address)
             server = (listener.host, listener.nominal)
             connection = self.tap.open("tcp", (client, port), server, microseconds(), listener.service)
             wire = RealEnd(self.tap, self.faults, connection, "server", alone=True)

@@ -198,7 +198,7 @@ class Maildrop:
         self._inbox = account.inbox
         self._messages = list(account.inbox)
         self._marked: set[int] = set()
-        self._octets = sum(message.size for message in self._messages)
+        self._octets = account.inbox.octets
 
     def message(self, number: int) -> StoredMessage | None:
         """Message `number`, counted from 1; None if there is none, or if it is marked."""
