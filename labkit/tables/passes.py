@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 from labkit.capture.source import Source
 from labkit.capture.windows import WINDOW, Reading
 from labkit.errors import LabError
+from labkit.tables.dissected import not_collecting
 from labkit.tables.schema import TABLES
 from labkit.tables.workers import Maker, Worker
 
@@ -64,15 +65,16 @@ class Pass:
                 "keys": None if keys is None else keys.text().decode(),
             }
             workers += [Worker(number, folder, **asked) for number in range(1, jobs)]
-            for finished in reading.finished():
-                waiting = next((worker for worker in workers if worker.waits()), None)
-                if waiting is not None:
-                    waiting.give(finished)
-                else:
-                    self._maker.add(reading.opener.flows(finished))
-                del finished  # before the next window is read
-                if watch is not None:
-                    watch(reading)
+            with not_collecting():
+                for finished in reading.finished():
+                    waiting = next((worker for worker in workers if worker.waits()), None)
+                    if waiting is not None:
+                        waiting.give(finished)
+                    else:
+                        self._maker.add(reading.opener.flows(finished))
+                    del finished  # before the next window is read
+                    if watch is not None:
+                        watch(reading)
             for worker in workers:
                 for table, files in worker.collect().items():
                     self._maker.runs[table].take_in(files)

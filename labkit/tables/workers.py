@@ -31,7 +31,10 @@ WAITING = 2  # windows that a process has, the one it works at counted
 
 
 class Maker:
-    """Makes the rows of some tables; `name` is the capture's."""
+    """Makes the rows of some tables; `name` is the capture's.
+
+    Nothing that it makes is in a cycle: who uses it need not collect garbage (see `not_collecting`).
+    """
 
     def __init__(self, name: str, tables: Sequence[str], folder: Path, *, mark: str, secrets: bool) -> None:
         self.runs = {table: Runs(table, folder, mark) for table in tables}
@@ -40,10 +43,9 @@ class Maker:
     def add(self, flows: list[Flow]) -> None:
         tape = Tape(self._name, framed=True)
         tape.flows = flows
-        with not_collecting():  # nothing of it is in a cycle
-            capture = Capture(tape, secrets=self._secrets)
-            for table, runs in self.runs.items():
-                runs.add(capture.rows(table).arrow())
+        capture = Capture(tape, secrets=self._secrets)
+        for table, runs in self.runs.items():
+            runs.add(capture.rows(table).arrow())
 
     def files(self) -> dict[str, list[str]]:
         """All rows so far in files of Arrow's, by table."""
@@ -117,13 +119,14 @@ def _work(folder: Path) -> None:
     opener = Opener(None if asked["keys"] is None else KeyLog(asked["keys"].encode()))
     maker = Maker(asked["name"], asked["tables"], folder, mark=asked["mark"], secrets=asked["secrets"])
     try:
-        for line in sys.stdin:
-            path = Path(line.rstrip("\n"))
-            with path.open("rb") as file:
-                finished: Finished = pickle.load(file)
-            path.unlink()
-            maker.add(opener.flows(finished))
-            print(json.dumps({"done": path.name}), flush=True)
+        with not_collecting():
+            for line in sys.stdin:
+                path = Path(line.rstrip("\n"))
+                with path.open("rb") as file:
+                    finished: Finished = pickle.load(file)
+                path.unlink()
+                maker.add(opener.flows(finished))
+                print(json.dumps({"done": path.name}), flush=True)
         print(json.dumps({"files": maker.files()}))
     except LabError as error:
         print(json.dumps({"error": str(error)}))
