@@ -8,13 +8,13 @@ pcap.py           read a capture file into a tape; write.py, a tape into one
 Under `pcap.read`, from the file upwards, in columns:
 source.py         a path, pipe or file object, compressed or not, as octets
 windows.py        a file of any size: one window of it after the other
-frames.py         the packets in them: classic pcap; pcapng.py, the newer format
+frames.py         the packets in them: classic pcap (strides.py); pcapng.py, the newer format
 packets.py        link, IP and transport headers; fragments.py, IP fragments
 conversations.py  whose packets are whose, and who is the client
 closing.py        when a connection is over
 reassembly.py     segments to contiguous octets
 hello.py          where TLS begins; proxy.py, what a proxy says before anybody else
-flows.py          all that, as flows; assembly.py, those that are over by the end of a window
+assembly.py       all that, window by window; ended.py, what is over, in columns; flows.py, as flows
 
 keys.py and tls/: what was said inside TLS, for who has its keys.  inflate.py: behind COMPRESS.
 live.py: flows that grow with each packet, as from `tcpdump -w -`.

@@ -5,8 +5,8 @@ schema.py and rows.py say what every column is; table.py holds plain columns, dt
 them pandas'.
 exchanges.py, mail.py and wire.py fill the tables from what the dissector found (dissected.py,
 carried.py, pieces.py), columns.py, moments.py and values.py for many rows at once.  passes.py makes
-tables of files of any size (runs.py, writing.py), in several processes (shared.py); many.py of many
-files.  letters.py writes the messages as files.  masking.py hides secrets.  show.py, story.py and
+tables of files of any size (runs.py, writing.py), in several processes (workers.py, shared.py); many.py of
+many files.  letters.py writes the messages as files.  masking.py hides secrets.  show.py, story.py and
 summary.py print.  analysis.py and anomalies.py are what analysts ask, accessor.py makes it `frame.mail`.
 """
 
