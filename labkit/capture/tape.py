@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from labkit.capture.keys import KeyLog
-from labkit.capture.stream import Gap, Stream, numbers
+from labkit.capture.stream import Gap, Stream
 from labkit.net.tap import Connection, Side, Tap
 
 if TYPE_CHECKING:
@@ -169,11 +169,13 @@ class Tape:
 
         An offset outside the data means the first or last octet; an empty stream gives -1.
         """
-        return self._index(sender).look_up("times", flows, offsets)
+        return self.seen_at(flows, sender, offsets)[0]
 
-    def orders_at(self, flows: ArrayLike, sender: Side, offsets: ArrayLike) -> NDArray[np.int64]:
-        """Likewise `Stream.order_at`: the frame number in a file (`framed`)."""
-        return self._index(sender).look_up("orders", flows, offsets)
+    def seen_at(
+        self, flows: ArrayLike, sender: Side, offsets: ArrayLike
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Likewise, with `Stream.order_at` beside it: the frame number in a file (`framed`)."""
+        return self._index(sender).look_up(flows, offsets)
 
     # How a live tape grows.
 
@@ -248,21 +250,19 @@ class _Index:
 
         counts = np.array([len(stream.starts) for stream in streams], np.int64)
         self.first = np.concatenate([[0], np.cumsum(counts)])  # of each flow, and the end
-        self.columns = {
-            name: np.concatenate(
-                [np.zeros(0, np.int64), *(numbers(getattr(stream, name)) for stream in streams)]
-            )
-            for name in ("starts", "times", "orders")
-        }
+        starts = np.concatenate([np.zeros(0, np.int64), *[stream.starts for stream in streams]])
+        nowhere = np.full(1, -1, np.int64)  # behind the segments
+        self.times = np.concatenate([*[stream.times for stream in streams], nowhere])
+        self.orders = np.concatenate([*[stream.orders for stream in streams], nowhere])
         flow_of = np.repeat(np.arange(len(streams), dtype=np.int64), counts)
-        self.keys = flow_of << self.WIDTH | self.columns["starts"]
+        self.keys = flow_of << self.WIDTH | starts
 
-    def look_up(self, name: str, flows: ArrayLike, offsets: ArrayLike) -> NDArray[np.int64]:
+    def look_up(self, flows: ArrayLike, offsets: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Times and orders of the octets at some offsets of some flows."""
         import numpy as np
 
         flow = np.asarray(flows, np.int64)
         offset = np.clip(np.asarray(offsets, np.int64), 0, (1 << self.WIDTH) - 1)
         at = np.searchsorted(self.keys, flow << self.WIDTH | offset, side="right") - 1
-        column = np.append(self.columns[name], -1)
-        found: NDArray[np.int64] = column[np.where(self.first[flow] < self.first[flow + 1], at, -1)]
-        return found
+        at = np.where(self.first[flow] < self.first[flow + 1], at, -1)
+        return self.times[at], self.orders[at]

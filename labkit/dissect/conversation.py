@@ -139,6 +139,16 @@ class Conversation:
             yield None
         return end
 
+    def next_command(self) -> Generator[Row | None, None, int | None]:
+        """Waits for the client's next command: where its first line ends, `self.at` if there is none.
+
+        None: TLS begins here that nobody can read.
+        """
+        while (end := (yield from self.next_line())) == TLS_BEGINS:
+            if not (yield from self.enter_tls()):
+                return None
+        return end
+
     def next_reply(self, command: int, end: int) -> Generator[Row | None, None, Reply]:
         """Waits for the reply to the command at `command`; yields what came unasked before it."""
         while True:

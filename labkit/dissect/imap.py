@@ -12,9 +12,9 @@ import re
 from collections import deque
 from collections.abc import Generator
 
-from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules
+from labkit.dissect.conversation import Conversation, Progress, Rules
 from labkit.dissect.flaws import Found
-from labkit.dissect.half import MORE, Half
+from labkit.dissect.half import Half
 from labkit.dissect.imap_lines import NO_STATUS, Block, Status, split, status_of
 from labkit.dissect.row import Reply, Row, Rows, Span
 from labkit.grammar.framing import literal_size
@@ -61,14 +61,10 @@ class Imap(Conversation):
         yield from self._greeting()
         client, progress = self.client, self.progress
         while True:
-            while (end := self.line()) == MORE:
-                yield None
+            if (end := (yield from self.next_command())) is None:
+                return
             if end == self.at:
                 break
-            if end == TLS_BEGINS:
-                if not (yield from self.enter_tls()):
-                    return
-                continue
             row, reply = yield from self._command(end)
             verb = row.verb or ""
             if reply is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules, split
+from labkit.dissect.conversation import Conversation, Progress, Rules, split
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half, count_lines
 from labkit.dissect.row import Reply, Row, Rows, Span
@@ -55,14 +55,10 @@ class Pop3(Conversation):
         client, server, progress = self.client, self.server, self.progress
         in_login = False
         while True:
-            while (end := self.line()) == MORE:
-                yield None
+            if (end := (yield from self.next_command())) is None:
+                return
             if end == self.at:
                 break
-            if end == TLS_BEGINS:
-                if not (yield from self.enter_tls()):
-                    return
-                continue
             row = self._row(end, in_login)
             at, verb, argument = row.start, row.verb or "", row.argument
             self._verb, self._argument = verb, argument

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 
-from labkit.dissect.conversation import TLS_BEGINS, Conversation, Progress, Rules, split
+from labkit.dissect.conversation import Conversation, Progress, Rules, split
 from labkit.dissect.flaws import Found
-from labkit.dissect.half import MORE, Half, tidy_throughout
+from labkit.dissect.half import Half, tidy_throughout
 from labkit.dissect.row import FLAWS, Reply, Row, Rows
 from labkit.grammar.framing import CRLF
 from labkit.states.smtp import MACHINE, State
@@ -57,14 +57,10 @@ class Smtp(Conversation):
         yield from self._greeting()
         client, progress = self.client, self.progress
         while True:
-            while (end := self.line()) == MORE:
-                yield None
+            if (end := (yield from self.next_command())) is None:
+                return
             if end == self.at:
                 break
-            if end == TLS_BEGINS:
-                if not (yield from self.enter_tls()):
-                    return
-                continue
             row = self._row(end)
             at, verb = row.start, row.verb or ""
             if verb == "BDAT":
@@ -79,9 +75,8 @@ class Smtp(Conversation):
             yield self.answered(row, reply)
             status = reply.status
             code = status[0] - ZERO if status else 0
-            if (
-                not code and self.server.absent()
-            ):  # who hears only the client has to guess that the server agreed
+            if not code and self.server.absent():
+                # Who hears only the client has to guess that the server agreed.
                 code = 3 if verb == "DATA" else 2
             elif verb == "DATA" and code == 0 and self._goes_on_with_text():
                 code = 3

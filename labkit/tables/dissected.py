@@ -142,10 +142,10 @@ def _many_moments(tape: Tape, talks: list[Talk]) -> NDArray[np.int64]:
         begins = np.array(first, np.int64)
         ends = np.maximum(np.array(behind, np.int64) - 1, begins)
         there = begins >= 0
-        found[2 * place, there] = tape.times_at(flows[there], side, begins[there])
-        found[2 * place + 1, there] = tape.times_at(flows[there], side, ends[there])
+        found[2 * place, there], frames = tape.seen_at(flows[there], side, begins[there])
+        found[2 * place + 1, there], _ = tape.seen_at(flows[there], side, ends[there])
         if tape.framed:
-            found[4 + place, there] = tape.orders_at(flows[there], side, begins[there])
+            found[4 + place, there] = frames
     dns = np.array([talk.protocol == "dns" for talk in talks], bool)[flows]
     tls = np.array([verb == "TLS" for verb in column(talks, "verb")], bool)
     unseen = (found[0] == ABSENT) & (found[2] == ABSENT)

@@ -165,11 +165,10 @@ def test_looking_up_many_flows_at_once_equals_one_by_one() -> None:
         note(tap, "client", b"ab" * (turn + 1), 10 * turn, 10 * turn, connection=(turn % 2) * 2)
     tape = Tape.from_tap(tap)
     flows, offsets = np.repeat([0, 2], 60), np.tile(np.arange(60), 2)
-    for name in ("times_at", "orders_at"):
-        one_by_one = [
-            getattr(tape.flows[f].client, name)([o])[0] for f, o in zip(flows, offsets, strict=True)
-        ]
-        assert getattr(tape, name)(flows, "client", offsets).tolist() == one_by_one
+    streams = [(tape.flows[flow].client, offset) for flow, offset in zip(flows, offsets, strict=True)]
+    times, orders = tape.seen_at(flows, "client", offsets)
+    assert times.tolist() == [stream.time_at(offset) for stream, offset in streams]
+    assert orders.tolist() == [stream.order_at(offset) for stream, offset in streams]
     assert tape.times_at([1, 0, 2], "client", [0, -5, 10**9]).tolist() == [-1, 0, 110]
     note(tap, "client", b"more", 999, 999, connection=1)
     tape.follow()
