@@ -16,9 +16,10 @@ _ODD = frozenset(("BDAT", "LHLO", "STARTTLS"))  # and whatever LHLO changes
 _SECRETIVE, _MESSAGE = frozenset(("AUTH",)), frozenset(".")
 
 # The message behind DATA, of lines of at most 1000 octets (RFC 5321 4.5.3.1.6); or word and argument.
+# Behind DATA nothing but a message is usual: so its end is looked for in vain once at most.
 _CLIENT = re.compile(
     rb"((?<=[Dd][Aa][Tt][Aa]\r\n)(?:(?!\.\r).{0,999}+\n)*+\.\r\n"
-    rb"|([!-~]{1,40})(?: ([ -~]{1,200}))?\r\n)" + REST
+    rb"|(?<![Dd][Aa][Tt][Aa]\r\n)([!-~]{1,40})(?: ([ -~]{1,200}))?\r\n)" + REST
 )
 # Enhanced codes count if they are of the same class as the code, which is a group of its own.
 _PARTS = rb"(?:((?!3)\%d\.[0-9]{1,3}\.[0-9]{1,3})(?: |(?=\r)))?([ -~]{0,480})\r\n"
