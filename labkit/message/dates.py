@@ -6,6 +6,15 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime, parsedate_tz
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# date-time = [ day-name "," ] date time (RFC 5322 3.3), as nearly everybody writes it: with one space
+# between, with seconds, and with a zone in digits, which some say again in a comment
+_USUAL = re.compile(
+    rf"(?:[MTWFS][a-z]{{2}}, )?([0-9]{{1,2}}) ({'|'.join(_MONTHS)}) ([1-9][0-9]{{3}})"
+    r" ((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
+    r" ([+-](?:[01][0-9]|2[0-3]))([0-5][0-9])(?: \([A-Z]{1,5}\))?"
+)
+
 
 def format_date(moment: datetime) -> str:
     """A Date field's value (RFC 5322 3.3): `Mon, 05 Jan 2026 09:00:00 +0000`."""
@@ -17,6 +26,13 @@ def parse_date(text: str) -> datetime | None:
 
     Obsolete zones and years of two digits are understood (RFC 5322 4.3); a zone nobody knows counts as UTC.
     """
+    if (usual := _USUAL.fullmatch(text)) is not None:
+        day, month, year, time, hours, minutes = usual.groups()
+        iso = f"{year}-{_MONTHS.index(month) + 1:02}-{day:0>2}T{time}{hours}:{minutes}"
+        try:  # the same moment as below, for less
+            return datetime.fromisoformat(iso).astimezone(UTC)
+        except (ValueError, OverflowError):  # no such day
+            return None
     try:
         found = parsedate_tz(re.sub(r"\([^()]*\)", " ", text))
         if found is None:

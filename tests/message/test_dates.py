@@ -37,3 +37,31 @@ def test_a_date(text: str, moment: datetime | None, day: date | None) -> None:
 def test_any_text_is_a_date_or_none(text: str) -> None:
     parse_date(text)
     written_day(text)
+
+
+def two(last: int) -> st.SearchStrategy[str]:
+    return st.integers(0, last).map("{:02}".format)
+
+
+@given(
+    st.sampled_from(("", "Mon, ", "Sun, ", "mon ")),
+    two(32) | st.integers(0, 9).map(str),
+    st.sampled_from(("Jan", "Feb", "Dec", "feb", "Foo")),
+    st.sampled_from(("0001", "0999", "1000", "1900", "2024", "2026", "9999", "26")),
+    st.tuples(two(25), two(61), two(61)).map(":".join),
+    st.tuples(st.sampled_from("+-"), two(25), two(61)).map("".join),
+    st.sampled_from(("", " (UTC)", " (x y)", " Z", " (é)")),
+)
+def test_a_date_as_usual_is_the_same_moment_as_with_more_space(
+    day_name: str, day: str, month: str, year: str, time: str, zone: str, comment: str
+) -> None:
+    rest = f"{month} {year} {time} {zone}{comment}"
+    found = parse_date(f"{day_name}{day} {rest}")
+    assert found == parse_date(f"{day_name}{day}  {rest}")
+    assert found is None or found.tzinfo is UTC
+
+
+def test_a_date_beyond_what_datetime_knows() -> None:
+    assert parse_date("31 Dec 9999 23:59:59 -0001") is None
+    assert parse_date("29 Feb 2025 09:00:00 +0000") is None
+    assert parse_date("29 Feb 2024 23:59:60 +0000") == datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)
