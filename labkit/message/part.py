@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from labkit.message.defects import Defect
 from labkit.message.described import Described, describe
-from labkit.message.fields import Field, split_fields
+from labkit.message.fields import Field, first_values, split_fields
 from labkit.message.tokens import unfold
 from labkit.message.transfer import decode, examine
 from labkit.message.words import known_charset
@@ -170,7 +170,7 @@ class Part:
     def get(self, name: str) -> bytes | None:
         """The unfolded value of the part's first field of that name, in any case."""
         if self._first is None:
-            self._first = {field.name.lower(): field.value for field in reversed(self.fields)}
+            self._first = first_values(self.data, self.offset, self.header_end)
         value = self._first.get(name.lower())
         return None if value is None else unfold(value)
 

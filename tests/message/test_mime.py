@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labkit.message.fields import find
 from labkit.message.mime import DEFECTS, DEPTH, Part, parse, parse_parameters
 
 ELSEWHERE = Path(__file__).parents[3] / "shared" / "messages" / "mime4j"
@@ -24,6 +25,8 @@ def check(data: bytes) -> Part:
         for field in part.fields:
             assert field.offset == behind
             behind = field.end
+        for name in {field.name.lower() for field in part.fields}:
+            assert part.get(name) == find(part.fields, name)
         assert behind <= part.header_end
         assert data[behind : part.header_end] in (b"", b"\n", b"\r\n")
         behind = part.header_end
