@@ -61,11 +61,12 @@ def dot_stuff(data: bytes) -> bytes:
     return block + (DOT if not block or block.endswith(CRLF) else _BLOCK_END)
 
 
-def dot_unstuff(block: bytes) -> bytes:
-    """The data of a block; one that was cut off before its final ".CRLF" gives what it has."""
-    if block == DOT or block.endswith(_BLOCK_END):
-        block = block[: -len(DOT)]
-    return block.removeprefix(b".").replace(b"\r\n.", CRLF)
+def dot_unstuff(data: bytes, start: int = 0, end: int | None = None) -> bytes:
+    """The data of the block `data[start:end]`; one cut off before its final ".CRLF" gives what it has."""
+    end = len(data) if end is None else end
+    if data.endswith(_BLOCK_END, start, end) or data[start:end] == DOT:
+        end -= len(DOT)
+    return data[start:end].removeprefix(b".").replace(b"\r\n.", CRLF)
 
 
 class Buffer:

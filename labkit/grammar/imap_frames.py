@@ -47,20 +47,24 @@ def split_at_literals(frame: bytes) -> list[bytes]:
     return [*pieces, frame[start:]]
 
 
-def frames_of(data: bytes) -> Iterator[list[bytes]]:
-    """Each command or response in `data` as line, literal, line …; the last may be cut off anywhere."""
-    at = 0
-    while at < len(data):
+def frames_of(data: bytes, start: int = 0, end: int | None = None) -> Iterator[list[bytes]]:
+    """Each command or response in `data[start:end]` as line, literal, line …
+
+    The last may be cut off anywhere.
+    """
+    at, stop = start, len(data) if end is None else end
+    while at < stop:
         frame: list[bytes] = []
         while True:
-            end = data.find(b"\n", at) + 1 or len(data)
-            line, at = data[at:end], end
+            behind = data.find(b"\n", at, stop) + 1 or stop
+            line, at = data[at:behind], behind
             frame.append(line)
             literal = literal_size(line) if line.endswith(b"}\r\n") else None
             if literal is None or (len(frame) == 1 and response_ends_in_text(line)):
                 break
-            frame.append(data[at : at + literal[0]])
-            at += literal[0]
+            behind = min(at + literal[0], stop)
+            frame.append(data[at:behind])
+            at = behind
         yield frame
 
 

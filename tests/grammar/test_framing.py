@@ -108,6 +108,12 @@ def test_dot_stuffing(data: bytes, block: bytes) -> None:
     assert dot_unstuff(block) == whole
 
 
+@given(st.binary(max_size=5), st.lists(st.sampled_from((b".", b"\r\n", b"a", b"\n"))), st.binary(max_size=5))
+def test_a_block_may_stand_among_other_octets(before: bytes, block: list[bytes], behind: bytes) -> None:
+    octets = b"".join(block)
+    assert dot_unstuff(before + octets + behind, len(before), len(before + octets)) == dot_unstuff(octets)
+
+
 def test_unstuffing_deletes_any_leading_dot_and_takes_a_block_cut_short() -> None:
     assert dot_unstuff(b".a\r\n.b\r\n.\r\n") == b"a\r\nb\r\n"
     assert dot_unstuff(b"a\r\n..b") == b"a\r\n.b"

@@ -106,9 +106,10 @@ def test_split_at_literals() -> None:
     ]
 
 
-def test_lines_and_literals() -> None:
+@pytest.mark.parametrize(("before", "behind"), [(b"", b""), (b"x\r\n* {9}\r\n", b"c\r\nmore {1}\r\n")])
+def test_lines_and_literals(before: bytes, behind: bytes) -> None:
     data = b"* 1 FETCH (A {3}\r\n}\r\n B {0}\r\n)\r\n* OK {3}\r\na NO x\r\n+ {9}\r\nbare {2}\nb {5}\r\nab"
-    assert list(frames_of(data)) == [
+    assert list(frames_of(before + data + behind, len(before), len(before + data))) == [
         [b"* 1 FETCH (A {3}\r\n", b"}\r\n", b" B {0}\r\n", b"", b")\r\n"],
         [b"* OK {3}\r\n"],
         [b"a NO x\r\n"],
