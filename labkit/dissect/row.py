@@ -119,7 +119,8 @@ class Sheet(Sequence[Row]):
             return Sheet(self.rows[index])
         if self._rows is not None:
             return self._rows[index]
-        return Row(*[self.column(name)[index] for name in _DEFAULTS])
+        assert self._columns is not None
+        return Row(**{name: values[index] for name, values in self._columns.items()})
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

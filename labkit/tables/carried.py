@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -21,13 +21,19 @@ from labkit.grammar.imap_frames import frames_of
 from labkit.message.fields import decode_words, parse_date
 from labkit.message.mime import Part, parse
 from labkit.tables.dissected import Talk
-from labkit.tables.pieces import in_pieces
+from labkit.tables.pieces import FETCHING, in_pieces
+from labkit.tables.table import micros
 
-_PATH = re.compile(rb"\s*(?:FROM|TO)\s*:\s*(?:<((?:\"(?:[^\"\\]|\\.)*\"|[^\">])*)>?|(\S+))", re.IGNORECASE)
+_PATH = re.compile(
+    rb"\s*(?:FROM|TO)\s*:\s*(?:<((?:[^\">]++|\"(?:[^\"\\]|\\.)*+\")*+)>?|(\S+))", re.IGNORECASE
+)
 _WHOLE = re.compile(rb"(?:BODY\[\]|RFC822|BINARY\[\]) ~?\{([0-9]{1,19})\}\r?\n\Z", re.IGNORECASE)
 _FETCH = re.compile(rb"\* [0-9]+ FETCH \(", re.IGNORECASE)
 _UID = re.compile(rb"[( ]UID ([0-9]{1,10})[) ]", re.IGNORECASE)
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+_POSITIVE = re.compile(rb"\+OK[^\n]*\n")
+_LATER_POSITIVE = re.compile(rb"\n\+OK[^\n]*\n")
+_LAX_END = re.compile(rb"(\n|\A)\.\r?\n\Z")
 _DAMAGED = frozenset(("gap", "truncated", "no-final-dot"))
 
 
@@ -51,8 +57,14 @@ class Carried:
         return self.talk.rows[self.index]
 
     @property
+    def exchange(self) -> int:
+        """The number of the row."""
+        number: int = self.talk.rows.column("number")[self.index]
+        return number
+
+    @property
     def complete(self) -> bool:
-        return not self.damaged and not is_damaged(self.row)
+        return not self.damaged and not is_damaged(self.talk, self.index)
 
     @cached_property
     def tree(self) -> Part:
@@ -60,7 +72,8 @@ class Carried:
 
     @cached_property
     def body_sha256(self) -> str:
-        return sha256(self.tree.body).hexdigest()
+        tree = self.tree
+        return sha256(memoryview(self.data)[tree.header_end : tree.end]).hexdigest()
 
     def text_of(self, name: str) -> str | None:
         """A header field for people."""
@@ -69,8 +82,6 @@ class Carried:
 
     def date(self) -> int | None:
         """The Date field in µs since the epoch."""
-        from labkit.tables.table import micros
-
         value = self.tree.get("Date")
         found = None if value is None else parse_date(value.decode("utf-8", "backslashreplace"))
         return None if found is None else micros(found)
@@ -78,14 +89,14 @@ class Carried:
     @property
     def trace_id(self) -> str:
         """From what no server changes: its Message-ID, else author, date and subject, and its body."""
-        names = ("Message-ID",) if self.tree.get("Message-ID") else ("From", "Date", "Subject")
-        known = b"\0".join(self.tree.get(name) or b"" for name in names)
+        get = self.tree.get
+        known = get("Message-ID") or b"\0".join([get(name) or b"" for name in ("From", "Date", "Subject")])
         return sha256(known + b"\0" + self.body_sha256.encode()).hexdigest()[:16]
 
 
-def is_damaged(row: Row) -> bool:
+def is_damaged(talk: Talk, index: int) -> bool:
     """Whether octets of what a row carried are missing."""
-    return any(flaw.name in _DAMAGED for flaw in row.flaws)
+    return any([flaw.name in _DAMAGED for flaw in talk.rows.column("flaws")[index]])
 
 
 def carried(talk: Talk) -> list[Carried]:
@@ -107,21 +118,23 @@ def _smtp(talk: Talk) -> Iterator[Carried]:
     reverse_path: str | None = None
     recipients: list[int] = []
     chunks: list[int] = []  # rows of BDAT
-    for index, row in enumerate(talk.rows):
-        taken = (row.status or (b"2" if one_sided else b""))[:1] == b"2"
-        if row.verb in ("EHLO", "HELO", "LHLO", "RSET", "STARTTLS") and taken:
+    columns = map(talk.rows.column, ("verb", "status", "argument", "body", "end"))
+    for index, (verb, status, argument, body, end) in enumerate(zip(*columns, strict=True)):
+        taken = (status or (b"2" if one_sided else b""))[:1] == b"2"
+        if verb in ("EHLO", "HELO", "LHLO", "RSET", "STARTTLS") and taken:
             reverse_path, recipients, chunks = None, [], []
-        elif row.verb == "MAIL" and taken:
-            reverse_path, recipients, chunks = path_of(row.argument), [], []
-        elif row.verb == "RCPT" and taken:
+        elif verb == "MAIL" and taken:
+            reverse_path, recipients, chunks = path_of(argument), [], []
+        elif verb == "RCPT" and taken:
             recipients.append(index)
-        elif row.verb == "." and row.body >= 0:
-            data = dot_unstuff(_without_lax_end(talk.octets("client", (row.body, row.end))))
-            yield Carried(talk, index, data, "sent", 0, reverse_path, recipients)
+        elif verb == "." and body >= 0:
+            yield Carried(
+                talk, index, _message(talk.flow.client.data, body, end), "sent", 0, reverse_path, recipients
+            )
             recipients = []
-        elif row.verb == "BDAT" and row.body >= 0:
+        elif verb == "BDAT" and body >= 0:
             chunks.append(index)
-            if (row.argument or b"").upper().rstrip().endswith(b"LAST"):
+            if (argument or b"").upper().rstrip().endswith(b"LAST"):
                 yield _of_chunks(talk, chunks, reverse_path, recipients)
                 recipients, chunks = [], []
     if chunks:  # the connection or the capture ended before the last one
@@ -132,44 +145,47 @@ def _of_chunks(talk: Talk, chunks: list[int], reverse_path: str | None, recipien
     """The message of several BDATs."""
     rows = [talk.rows[index] for index in chunks]
     data = b"".join(talk.octets("client", (row.body, row.end)) for row in rows)
-    damaged = any(map(is_damaged, rows))
+    damaged = any(is_damaged(talk, index) for index in chunks)
     return Carried(talk, chunks[-1], data, "sent", 0, reverse_path, recipients, damaged=damaged)
 
 
-def _without_lax_end(block: bytes) -> bytes:
-    """A block whose final dot stands between bare LFs, as one that ends in CRLF."""
-    if block.endswith(b"\r\n.\r\n"):
-        return block
-    found = re.search(rb"(\n|\A)\.\r?\n\Z", block)
-    if found is None:
-        return block
-    return block[: found.start()] + found[1] + b".\r\n" if found[1] == b"" else block[: found.end(1)]
+def _message(stream: bytes, start: int, end: int) -> bytes:
+    """The message in the block `stream[start:end]`, whose final dot may also stand between bare LFs."""
+    if not stream.endswith(b"\r\n.\r\n", start, end):
+        block = stream[start:end]
+        if found := _LAX_END.search(block):
+            return dot_unstuff(block[: found.end(1)])
+    return dot_unstuff(stream, start, end)
 
 
 def _pop3(talk: Talk) -> Iterator[Carried]:
-    for index, row in enumerate(talk.rows):
-        if row.verb not in ("RETR", None) or row.status != b"+OK":
+    stream = talk.flow.server.data
+    columns = map(talk.rows.column, ("verb", "status", "reply_start", "reply_end", "reply_lines"))
+    for index, (verb, status, begin, end, lines) in enumerate(zip(*columns, strict=True)):
+        if verb not in ("RETR", None) or status != b"+OK":
             continue
-        reply = talk.octets("server", (row.reply_start, row.reply_end))
-        first = re.search(rb"^\+OK[^\n]*\n", reply, re.MULTILINE)
-        start = first.end() if first else 0
+        first = _POSITIVE.match(stream, begin, end) or _LATER_POSITIVE.search(stream, begin, end)
+        start = first.end() if first else begin
         # Where only the server was captured, a reply that goes on like a message is one.
-        if row.verb == "RETR" or (row.reply_lines > 1 and _FIELD.match(reply, start)):
-            yield Carried(talk, index, dot_unstuff(reply[start:]), "retrieved")
+        if verb == "RETR" or (lines > 1 and _FIELD.match(stream, start, end)):
+            yield Carried(talk, index, dot_unstuff(stream, start, end), "retrieved")
 
 
 def _imap(talk: Talk) -> list[Carried]:
     found: list[Carried] = []
-    for index, row in enumerate(talk.rows):
-        if row.verb in ("FETCH", "UID FETCH", None) and row.reply_start >= 0:
-            found += _fetched(talk, index, row)
-        elif row.verb == "APPEND" and row.body >= 0 and b"CATENATE" not in (row.argument or b"").upper():
-            found += _appended(talk, index, row)
+    stream = talk.flow.server.data
+    columns = map(talk.rows.column, ("verb", "argument", "body", "reply_start", "reply_end"))
+    for index, (verb, argument, body, begin, end) in enumerate(zip(*columns, strict=True)):
+        if verb in FETCHING and begin >= 0:
+            if stream.find(b"}\r\n", begin, end) >= 0:  # there is a literal
+                found += _fetched(talk, index, frames_of(stream, begin, end))
+        elif verb == "APPEND" and body >= 0 and b"CATENATE" not in (argument or b"").upper():
+            found += _appended(talk, index, talk.rows[index])
     if joined := list(in_pieces(talk)):
         numbers = Counter(each.index for each in found)
         for message, copy, data in joined:
             index = copy.rows[-1]
-            damaged = copy.damaged or any(is_damaged(talk.rows[each]) for each in copy.rows)
+            damaged = copy.damaged or any(is_damaged(talk, each) for each in copy.rows)
             found.append(Carried(talk, index, data, "retrieved", numbers[index], damaged=damaged))
             found[-1].mailbox, found[-1].uid = message.mailbox, message.uid
             numbers[index] += 1
@@ -177,15 +193,15 @@ def _imap(talk: Talk) -> list[Carried]:
     return found
 
 
-def _fetched(talk: Talk, index: int, row: Row) -> Iterator[Carried]:
-    number = 0
-    for response in frames_of(talk.octets("server", (row.reply_start, row.reply_end))):
+def _fetched(talk: Talk, index: int, responses: Iterable[list[bytes]]) -> Iterator[Carried]:
+    number, mailbox = 0, talk.rows.column("mailbox")[index]
+    for response in responses:
         if not _FETCH.match(response[0]):
             continue
         uid = next((found for line in response[::2] if (found := _UID.search(line))), None)
         for line, literal in zip(response[::2], response[1::2], strict=False):
             if whole := _WHOLE.search(line):
-                message = Carried(talk, index, literal, "retrieved", number, mailbox=row.mailbox)
+                message = Carried(talk, index, literal, "retrieved", number, mailbox=mailbox)
                 message.uid = int(uid[1]) if uid else None
                 message.damaged = len(literal) < int(whole[1])
                 yield message

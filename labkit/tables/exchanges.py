@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit.dissect.exchange import Exchange
 from labkit.dissect.flaws import CATALOGUE
-from labkit.dissect.row import Row, Span
+from labkit.dissect.row import Row, Sheet, Span
 from labkit.tables.dissected import Talk, not_collecting
 from labkit.tables.table import Table
 
@@ -57,6 +57,14 @@ def outcome(row: Row) -> str | None:
     if row.verb == "PROXY":  # to which nobody replies
         return None
     return "unanswered" if row.verb is not None or row.reply_start < 0 else None
+
+
+def outcome_at(rows: Sheet, index: int) -> str | None:
+    """The outcome of one row of many, which is not made for it where the status tells."""
+    status = rows.column("status")[index]
+    if status is None:
+        return outcome(rows[index])
+    return outcome_of(status, rows.column("response_code")[index])
 
 
 def outcome_of(status: bytes, response_code: bytes | None) -> str:

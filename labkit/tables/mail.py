@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
-from labkit.dissect.row import Row
+from labkit.dissect.imap import mailbox_of
 from labkit.errors import ProtocolError
 from labkit.grammar import sasl
 from labkit.message.fields import decode_words, parse_received
 from labkit.tables.carried import Carried, path_of
 from labkit.tables.dissected import Talk
-from labkit.tables.exchanges import outcome
+from labkit.tables.exchanges import outcome, outcome_at
+from labkit.tables.moments import began
 from labkit.tables.table import Table, micros
 
 _QUEUE_ID = re.compile(
@@ -29,14 +30,14 @@ def messages(found: Iterable[Carried], capture: str) -> Table:
 
 
 def recipients(talks: Iterable[Talk], found: Iterable[Carried], capture: str) -> Table:
-    carriers = {(each.talk.number, index): each.row.number for each in found for index in each.recipients}
+    carriers = {(each.talk.number, index): each.exchange for each in found for index in each.recipients}
     rows = (
         (
             capture,
             talk.number,
             row.number,
             carriers.get((talk.number, index)),
-            talk.moments[index].time,
+            began(talk.moments, index),
             path_of(row.argument),
             outcome(row),
             int(row.status) if row.status else None,
@@ -88,34 +89,34 @@ def logins(talks: Iterable[Talk], capture: str) -> Table:
     rows = (
         (capture, talk.number, row.number, time, user, mechanism, outcome(row), row.encrypted)
         for talk in talks
-        for row, time, user, mechanism in attempts(talk)
+        for index, time, user, mechanism in attempts(talk)
+        for row in (talk.rows[index],)
     )
     return Table.of("logins", rows, sort=True)
 
 
-def attempts(talk: Talk) -> Iterator[tuple[Row, int, str | None, str]]:
-    """Every attempt to log in: the row that decided it, when it began, who, how."""
+def attempts(talk: Talk) -> Iterator[tuple[int, int, str | None, str]]:
+    """Every attempt to log in: which row decided it, when it began, who, how."""
     user: str | None = None
-    rows = talk.rows
-    for index, row in enumerate(rows):
-        if row.verb not in _LOGGING_IN:
-            continue
-        time, words = talk.moments[index].time, (row.argument or b"").split(b" ")
-        if row.verb == "USER":
+    verbs, arguments = talk.rows.column("verb"), talk.rows.column("argument")
+    for index in [index for index, verb in enumerate(verbs) if verb in _LOGGING_IN]:
+        verb, time, argument = verbs[index], began(talk.moments, index), arguments[index] or b""
+        words = argument.split(b" ")
+        if verb == "USER":
             user = text(words[0])
-        elif row.verb == "PASS":
-            yield row, time, user, "USER"
-        elif row.verb == "APOP":
-            yield row, time, text(words[0]), "APOP"
-        elif row.verb == "LOGIN" and talk.protocol == "imap":
-            yield row, time, _imap_user(row.argument or b""), "LOGIN"
-        elif row.verb in ("AUTH", "AUTHENTICATE") and words[0]:
-            last = index
-            while last + 1 < len(rows) and rows[last + 1].verb == "(response)":
-                last += 1
-            said = [*words[1:2], *(rows[i].argument or b"" for i in range(index + 1, last + 1))]
+        elif verb == "PASS":
+            yield index, time, user, "USER"
+        elif verb == "APOP":
+            yield index, time, text(words[0]), "APOP"
+        elif verb == "LOGIN" and talk.protocol == "imap":
+            yield index, time, text(mailbox_of(argument)), "LOGIN"
+        elif verb in ("AUTH", "AUTHENTICATE") and words[0]:
+            behind = index + 1
+            while behind < len(verbs) and verbs[behind] == "(response)":
+                behind += 1
+            said = [*words[1:2], *(response or b"" for response in arguments[index + 1 : behind])]
             mechanism = words[0].decode("ascii", "backslashreplace").upper()
-            yield rows[last], time, user_of(mechanism, said), mechanism
+            yield behind - 1, time, user_of(mechanism, said), mechanism
 
 
 def user_of(mechanism: str, responses: list[bytes]) -> str | None:
@@ -140,17 +141,18 @@ def text(octets: bytes | None) -> str | None:
 
 
 def _message(each: Carried, capture: str) -> tuple[Any, ...]:
-    row, smtp = each.row, each.talk.protocol == "smtp"
-    queued = _QUEUE_ID.search(row.text or b"") if smtp else None
+    talk, index, tree = each.talk, each.index, each.tree
+    smtp, status = talk.protocol == "smtp", talk.rows.column("status")[index]
+    queued = _QUEUE_ID.search(talk.rows.column("text")[index] or b"") if smtp else None
     return (
         *_key(each, capture),
-        each.talk.moments[each.index].time,
-        each.talk.step,
+        began(talk.moments, index),
+        talk.step,
         each.direction,
         each.reverse_path,
         len(each.recipients) if smtp else None,
-        outcome(row),
-        int(row.status) if smtp and row.status else None,
+        outcome_at(talk.rows, index),
+        int(status) if smtp and status else None,
         text(queued[1] or queued[2]) if queued else None,
         text(each.mailbox),
         each.uid,
@@ -163,7 +165,7 @@ def _message(each: Carried, capture: str) -> tuple[Any, ...]:
         sha256(each.data).hexdigest(),
         each.body_sha256,
         each.trace_id,
-        sum(1 for _ in each.tree.walk()),
+        sum(1 for _ in tree.walk()) if tree.children else 1,
         each.complete,
     )
 
@@ -188,7 +190,7 @@ def _hops(each: Carried, capture: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _key(each: Carried, capture: str) -> tuple[str, int, int, int]:
-    return capture, each.talk.number, each.row.number, each.number
+    return capture, each.talk.number, each.exchange, each.number
 
 
 def _decoded(response: bytes) -> bytes | None:
@@ -196,9 +198,3 @@ def _decoded(response: bytes) -> bytes | None:
         return sasl.read_initial(response)
     except ProtocolError:
         return None
-
-
-def _imap_user(argument: bytes) -> str | None:
-    from labkit.dissect.imap import mailbox_of
-
-    return text(mailbox_of(argument))

@@ -55,3 +55,11 @@ class Times(Sequence[Moments]):
         if isinstance(index, slice):
             return Times(self.columns[:, index])
         return Moments(*(None if value == ABSENT else value for value in self.columns[:, index].tolist()))
+
+
+def began(moments: Sequence[Moments], index: int) -> int:
+    """The time of one row: of many rows its Moments are not made for it."""
+    if not isinstance(moments, Times):
+        return moments[index].time
+    start = moments.columns.item(0, index)
+    return start if start != ABSENT else moments.columns.item(2, index)

@@ -40,6 +40,8 @@ _ITEM = re.compile(
 _EMPTY_LINE = re.compile(rb"(?:\A|\n)\r?\n")
 _NO_LIMIT = 1 << 64
 _SELECTS = ("SELECT", "EXAMINE")
+FETCHING = ("FETCH", "UID FETCH", None)
+"""Verbs of the rows that bring messages; None: the server said it unasked."""
 
 Asked = dict[tuple[bytes, int], set[int]]
 """How many octets the client asked for, by section and origin."""
@@ -257,7 +259,13 @@ class _Session:
 
 def in_pieces(talk: Talk) -> Iterator[tuple[Fetched, Copy, bytes]]:
     """The messages of a connection that were fetched in pieces: which one, its pieces, its octets."""
-    if not any(_asks_for_pieces(talk, row) for row in talk.rows):
+    stream = talk.flow.server.data
+    columns = map(talk.rows.column, ("verb", "argument", "reply_start", "reply_end"))
+    if not any(
+        _TELLING.search(argument or b"") if verb else _brings_pieces(stream, begin, end)
+        for verb, argument, begin, end in zip(*columns, strict=True)
+        if verb in FETCHING
+    ):
         return
     session = _Session()
     for index, row in enumerate(talk.rows):
@@ -268,14 +276,11 @@ def in_pieces(talk: Talk) -> Iterator[tuple[Fetched, Copy, bytes]]:
             yield message, copy, data
 
 
-def _asks_for_pieces(talk: Talk, row: Row) -> bool:
-    """Whether a row may bring pieces that are more than a header."""
-    if row.verb in ("FETCH", "UID FETCH"):
-        return _TELLING.search(row.argument or b"") is not None
-    if row.verb is not None or row.reply_start < 0:
+def _brings_pieces(stream: bytes, start: int, end: int) -> bool:
+    """Whether what the server said unasked has pieces that are more than a header."""
+    if start < 0 or not _TELLING.search(stream, start, end):
         return False
-    responses = frames_of(talk.octets("server", (row.reply_start, row.reply_end)))
-    return any(_TELLING.search(line) for response in responses for line in response[::2])
+    return any(_TELLING.search(line) for response in frames_of(stream, start, end) for line in response[::2])
 
 
 def _asked(argument: bytes) -> Asked:

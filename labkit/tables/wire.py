@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from labkit.capture.stream import Stream
 from labkit.dissect import tls
 from labkit.dissect.row import Row
 from labkit.net.tap import Side
-from labkit.tables.dissected import Talk
-from labkit.tables.exchanges import outcome
+from labkit.tables.dissected import Talk, column
+from labkit.tables.exchanges import outcome, outcome_at
 from labkit.tables.mail import attempts, text
 from labkit.tables.moments import ABSENT, Times
 from labkit.tables.table import Table
@@ -26,7 +25,8 @@ SIDES: tuple[Side, Side] = ("client", "server")
 
 
 def connections(talks: Iterable[Talk], capture: str) -> Table:
-    rows = (_connection(talk, capture) for talk in talks if talk.flow.connection.transport == "tcp")
+    found = [talk for talk in talks if talk.flow.connection.transport == "tcp"]
+    rows = (_connection(*each, capture) for each in zip(found, round_trips(found), strict=True))
     return Table.of("connections", rows)
 
 
@@ -67,12 +67,32 @@ def octets_without_secrets(talk: Talk, side: Side = "client") -> bytes:
     return bytes(masked)
 
 
-def _connection(talk: Talk, capture: str) -> tuple[Any, ...]:
-    seen, flow = talk.flow.connection, talk.flow
-    greeting = next((row.text for row in talk.rows if row.number == 0), None)
-    said = text(greeting)
+def round_trips(talks: Sequence[Talk]) -> list[int]:
+    """How often each client waited for a reply before it sent more."""
+    if not talks:
+        return []
+    import numpy as np
+
+    flow = np.repeat(np.arange(len(talks)), [len(talk.rows) for talk in talks])
+    times = np.concatenate([Times.of(talk.moments).columns for talk in talks], axis=1)
+    start, reply = (np.array(column(talks, name), np.int64) for name in ("start", "reply_start"))
+    dns = np.array([talk.protocol == "dns" for talk in talks], bool)[flow]
+    command = np.flatnonzero([verb is not None for verb in column(talks, "verb")])
+    following = np.roll(command, -1)
+    last = (flow[following] != flow[command]) | (following <= command)  # of its flow
+    replied, sent = times[3, following - 1], times[0, following]  # to the row before it
+    known = ~last & (start[following] >= 0) & ~dns[command] & (replied != ABSENT) & (sent != ABSENT)
+    waited = (reply[command] >= 0) & ~(known & (sent < replied))
+    found: list[int] = np.bincount(flow[command][waited], minlength=len(talks)).tolist()
+    return found
+
+
+def _connection(talk: Talk, waits: int, capture: str) -> tuple[Any, ...]:
+    seen, flow, rows = talk.flow.connection, talk.flow, talk.rows
+    numbers, closed = rows.column("number"), flow.closed_at
+    said = text(rows.column("text")[numbers.index(0)]) if 0 in numbers else None
     software = SOFTWARE.search(said or "")
-    login = next((found for found in attempts(talk) if outcome(found[0]) == "ok"), None)
+    login = next((found for found in attempts(talk) if outcome_at(rows, found[0]) == "ok"), None)
     version, cipher, sni = _tls_facts(talk)
     return (
         capture,
@@ -89,11 +109,11 @@ def _connection(talk: Talk, capture: str) -> tuple[Any, ...]:
         seen.server_name,
         seen.server_role,
         seen.opened,
-        None if flow.closed_at is None else (flow.closed_at - seen.opened) / 1e6,
-        len(talk.rows),
+        None if closed is None else (closed - seen.opened) / 1e6,
+        len(rows),
         _on_wire(flow.client),
         _on_wire(flow.server),
-        _round_trips(talk),
+        waits,
         seen.tls,
         version,
         cipher,
@@ -104,7 +124,7 @@ def _connection(talk: Talk, capture: str) -> tuple[Any, ...]:
         login[3] if login else None,
         seen.ended,
         seen.closed_by,
-        sum(len(row.flaws) for row in talk.rows),
+        sum(map(len, rows.column("flaws"))),
     )
 
 
@@ -128,23 +148,6 @@ def _on_wire(stream: Stream) -> int:
     if stream.tls is not None and not len(stream.tls):
         return len(stream)
     return sum(size for _, size in stream.sent)
-
-
-def _round_trips(talk: Talk) -> int:
-    """How often the client waited for a reply before it sent more."""
-    times = Times.of(talk.moments).columns
-    replied = [ABSENT, *times[3].tolist()]  # to the row before
-    commands = [index for index, row in enumerate(talk.rows) if row.verb is not None]
-    waits = 0
-    for index, following in zip_longest(commands, commands[1:]):
-        if talk.rows[index].reply_start < 0:
-            continue
-        if following is None or talk.rows[following].start < 0 or talk.protocol == "dns":
-            waits += 1
-        else:
-            before, start = replied[following], int(times[0, following])
-            waits += ABSENT in (before, start) or start >= before
-    return waits
 
 
 def _lines(talk: Talk, capture: str, secrets: bool) -> Iterator[tuple[Any, ...]]:

@@ -88,6 +88,12 @@ def test_round_trips_are_those_of_the_table_connections() -> None:
     assert counted.tolist() == seen.connections["round_trips"].tolist() == [4, 3, 2]
 
 
+def test_connections_without_a_word_have_no_round_trips() -> None:
+    seen = capture(("smtp", 0, []), ("smtp", 1000, SMTP), ("pop3", 5000, []), ("smtp", 7000, SMTP[:1]))
+    assert seen.connections["round_trips"].tolist() == [0, 4, 0, 0]
+    assert capture(("smtp", 0, [])).connections["round_trips"].tolist() == [0]
+
+
 def test_think_times() -> None:
     found = capture(("smtp", 0, SMTP)).exchanges.mail.think_times()
     assert rows(found, "verb", "exchange") == [("EHLO", 1), ("MAIL", 2), (".", 5), ("QUIT", 6)]

@@ -148,3 +148,33 @@ def test_no_half_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(LabError, match="No space left on device"):
         write_letters([capture_of(*CARRIED["DATA"][1])], tmp_path / "x")
     assert os.listdir(tmp_path / "x") == []
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (b".\r\n", b""),
+        (b".\n", b""),
+        (b"a\n.\n", b"a\n"),
+        (b"a\n.\r\n", b"a\n"),
+        (b"a\r\n.\n", b"a\r\n"),
+        (b"..a\r\n..\r\n.b\r\n.\r\n", b".a\r\n.\r\nb\r\n"),
+    ],
+)
+def test_where_a_message_ends(block: bytes, message: bytes) -> None:
+    said = (
+        *BEGIN,
+        ("client", b"DATA\r\n"),
+        ("server", b"354 go\r\n"),
+        ("client", block),
+        ("server", b"250 ok\r\n"),
+    )
+    (found,) = capture_of(*said).messages_carried()
+    assert found.data == message
+
+
+@pytest.mark.parametrize("before", [b"", b"what?\r\n"])
+def test_a_message_begins_behind_the_line_that_grants_it(before: bytes) -> None:
+    reply = before + b"+OK 8 octets\r\n" + stuffed(b"+OK\r\n.\r\n")
+    (found,) = capture_of(*POP3, ("client", b"RETR 1\r\n"), ("server", reply), port=110).messages_carried()
+    assert found.data == b"+OK\r\n.\r\n"
