@@ -77,14 +77,19 @@ class Carried:
 
     def text_of(self, name: str) -> str | None:
         """A header field for people."""
-        value = self.tree.get(name)
+        value = self._said(name)
         return None if value is None else decode_words(value)
 
     def date(self) -> int | None:
         """The Date field in µs since the epoch."""
-        value = self.tree.get("Date")
-        found = None if value is None else parse_date(value.decode("utf-8", "backslashreplace"))
+        value = self._said("Date")
+        found = None if value is None else parse_date(value)
         return None if found is None else micros(found)
+
+    def _said(self, name: str) -> str | None:
+        """What a field says, on one line."""
+        value = self.tree.get(name)
+        return None if value is None else value.decode("utf-8", "backslashreplace")
 
     @property
     def trace_id(self) -> str:
