@@ -339,8 +339,8 @@ def test_a_server_that_refuses_is_named_and_the_client_is_told() -> None:
         nobody = server.getsockname()[1]
     with recording(Route("127.0.0.1", nobody), told.append) as recorder:
         with (
+            pytest.raises(ConnectionResetError),  # which may come before the client sees that it is connected
             socket.create_connection((recorder.address, recorder.port), LONGEST) as client,
-            pytest.raises(ConnectionResetError),
         ):
             client.recv(100)
         assert told == [f"connection 0: cannot reach 127.0.0.1 on port {nobody}: Connection refused"]
