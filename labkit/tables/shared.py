@@ -1,4 +1,4 @@
-"""A capture whose tables several processes make, each dissecting its share of the connections."""
+"""A capture whose tables several processes make."""
 
 from __future__ import annotations
 
