@@ -158,8 +158,7 @@ class Reading:
             end = len(front) + self._input.fill(room[len(front) :])
         if end == len(raw):
             return raw, False
-        del raw[end:]
-        return raw, True
+        return raw[:end], True
 
 
 def segments(
