@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, NamedTuple, ParamSpec
+from typing import Any, NamedTuple
 
 from labkit.dissect.conversation import Rules
 from labkit.dissect.row import Sheet
@@ -14,8 +14,6 @@ from labkit.dissect.row import Sheet
 REST = rb"|([\s\S]+)"
 """The last alternative of a pattern: what is no frame, up to the end."""
 LONG = 256  # frames of a conversation that is not worth remembering
-
-P = ParamSpec("P")
 
 
 class Shape(NamedTuple):
@@ -81,12 +79,12 @@ def _states(
         place = place.steps.get(step, place)
 
 
-def remembering(shape: Callable[P, Shape | None]) -> Callable[P, Shape | None]:
+def remembering(shape: Callable[..., Shape | None]) -> Callable[..., Shape | None]:
     """The function, asked once for what is the same: conversations are much alike."""
     remembered = lru_cache(maxsize=4096)(shape)
 
-    def recalled(*facts: P.args, **_: P.kwargs) -> Shape | None:
-        return (shape if len(facts[0]) > LONG else remembered)(*facts)  # type: ignore[arg-type, call-arg]
+    def recalled(words: tuple[bytes, ...], *facts: tuple[Any, ...]) -> Shape | None:
+        return (shape if len(words) > LONG else remembered)(words, *facts)
 
     return recalled
 
