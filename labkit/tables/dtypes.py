@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labkit.tables import arrays
 from labkit.tables.schema import Column
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from labkit.tables.values import Values
 
@@ -92,12 +94,21 @@ def arrow_type(column: Column) -> pa.DataType:
 
 def arrow_array(column: Column, values: list[Any] | Values) -> pa.Array:
     """A column of an Arrow table."""
-    import pyarrow as pa
+    import numpy as np
 
     if not isinstance(values, list):
         return values.arrow(column)
     if column.kind == "choice":
         places = {choice: place for place, choice in enumerate(column.choices)}
-        codes = pa.array([places.get(value) for value in values], pa.int8())
-        return pa.DictionaryArray.from_arrays(codes, pa.array(column.choices, pa.string()))
-    return pa.array(values, arrow_type(column))
+        codes = np.array([places.get(value, -1) for value in values], np.int8)
+        return arrays.choices(codes, column.choices)
+    if column.kind == "text":
+        return arrays.texts(values)
+    if column.kind == "octets":
+        import pyarrow as pa
+
+        return pa.array(values, pa.binary())
+    kind = {"seconds": np.float64, "flag": np.bool_}.get(column.kind, np.int64)
+    absent = np.array([value is None for value in values], np.bool_)
+    data: NDArray[Any] = np.array([0 if value is None else value for value in values], kind)
+    return arrays.numbers(arrow_type(column), data, absent)

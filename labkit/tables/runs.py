@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labkit.tables.arrays import integers
 from labkit.tables.schema import TABLES, columns_of
 
 if TYPE_CHECKING:
@@ -108,8 +109,7 @@ class _Cursor:
         if rows is None or not rows.num_rows:
             rows = next(self._batches, None)
         self._rows = rows
-        column = [] if rows is None else rows[self._key].cast("int64").to_numpy()
-        self._keys: NDArray[np.int64] = np.asarray(column, np.int64)
+        self._keys: NDArray[np.int64] = np.zeros(0, np.int64) if rows is None else integers(rows[self._key])
         self.first, self.last = (int(self._keys[0]), int(self._keys[-1])) if rows is not None else (0, 0)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from labkit.tables import dtypes
+from labkit.tables import arrays, dtypes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,9 +53,7 @@ class Numbers(Values):
         return values
 
     def arrow(self, column: Column) -> pa.Array:
-        import pyarrow as pa
-
-        return pa.array(self.data, mask=self.absent).cast(dtypes.arrow_type(column))
+        return arrays.numbers(dtypes.arrow_type(column), self.data, self.absent)
 
     def series(self, column: Column) -> pd.Series[Any]:
         import numpy as np
@@ -84,10 +82,7 @@ class Choices(Values):
         return [named[code] for code in self.codes.tolist()]
 
     def arrow(self, column: Column) -> pa.Array:
-        import pyarrow as pa
-
-        codes = pa.array(self.codes, mask=self.codes < 0)
-        return pa.DictionaryArray.from_arrays(codes, pa.array(column.choices, pa.string()))
+        return arrays.choices(self.codes, self.choices)
 
     def series(self, column: Column) -> pd.Series[Any]:
         import pandas as pd
@@ -108,12 +103,7 @@ class Texts(Values):
         return [None if each is None else each.decode("utf-8", "backslashreplace") for each in self.octets]
 
     def arrow(self, column: Column) -> pa.Array:
-        import pyarrow as pa
-
-        try:
-            return pa.array(self.octets, pa.binary()).cast(pa.string())
-        except pa.ArrowInvalid:  # not all of it is UTF-8
-            return pa.array(self.tolist(), pa.string())
+        return arrays.texts(self.octets)
 
     def series(self, column: Column) -> pd.Series[Any]:
         return dtypes.text_series(self.arrow(column))
@@ -132,9 +122,7 @@ class Same(Values):
         return [self.value] * self.count
 
     def arrow(self, column: Column) -> pa.Array:
-        import pyarrow as pa
-
-        return pa.repeat(pa.scalar(self.value, pa.string()), self.count)
+        return arrays.same(self.value, self.count)
 
     def series(self, column: Column) -> pd.Series[Any]:
         return dtypes.text_series(self.arrow(column))
