@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
+from operator import add
 from typing import Any, NamedTuple
 
 from labkit.dissect.conversation import Rules
@@ -31,7 +32,8 @@ class Shape(NamedTuple):
 def frames(pattern: re.Pattern[bytes], data: bytes, start: int = 0) -> list[tuple[Any, ...]] | None:
     """The stream from `start` on, cut by a pattern: each of its groups as a column of all frames.
 
-    The first group is the frame itself; the last is REST, and None is returned if anything is there.
+    The first group is the frame itself or begins it; the last is REST, and None is returned if anything
+    is there.
     A group that did not take part is empty.
     """
     found = pattern.findall(data, start)
@@ -40,9 +42,10 @@ def frames(pattern: re.Pattern[bytes], data: bytes, start: int = 0) -> list[tupl
     return list(zip(*found, strict=True))
 
 
-def ends(frames: Sequence[bytes], start: int = 0) -> list[int]:
-    """`start`, and where each frame ends that stands behind it."""
-    return list(accumulate(map(len, frames), initial=start))
+def ends(frames: Sequence[bytes], start: int = 0, rests: Sequence[bytes] | None = None) -> list[int]:
+    """`start`, and where each frame ends that stands behind it; `rests` are what follows each at once."""
+    sizes = map(len, frames) if rests is None else map(add, map(len, frames), map(len, rests))
+    return list(accumulate(sizes, initial=start))
 
 
 def shape_of(

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from labkit.dissect.conversation import echoes, verb_of
+from labkit.dissect.half import count_lines
 from labkit.dissect.pop3 import EXTENSIONS, MULTI_LINE, ONE_LINE_WITH_ARGUMENT, RULES, secrets_of
 from labkit.dissect.row import Sheet
 from labkit.dissect.whole.frames import REST, Shape, ends, frames, remembering, shape_of, sheet
@@ -15,10 +16,10 @@ _LISTING = MULTI_LINE - {"RETR", "TOP"}  # those whose lines are looked at
 
 # Word and argument.
 _CLIENT = re.compile(rb"(([!-~]{1,40})(?: ([ -~]{1,200}))?\r\n)" + REST)
-# Status, response code, text; and a block, if what follows does not look like the next status line.
+# A line with status, response code, text; and a block, if what follows does not look like the next one.
 _SERVER = re.compile(
-    rb"((\+OK|-ERR)(?: (?:\[([ -Z\\^-~]+)\] ?|(?!\[))([ -~]{0,480}))?\r\n"
-    rb"((?!\+OK|-ERR)(?:(?!\.\r).*+\n)*+(?<=\r\n)\.\r\n)?)" + REST
+    rb"((\+OK|-ERR)(?: (?:\[([ -Z\\^-~]+)\] ?|(?!\[))([ -~]{0,480}))?\r\n)"
+    rb"((?!\+OK|-ERR)(?:(?!\.\r).*+\n)*+(?<=\r\n)\.\r\n)?" + REST
 )
 # What the lines of a listing look like, up to the dot.
 _LISTED = {
@@ -34,7 +35,7 @@ def read(client: bytes, server: bytes) -> Sheet | None:
     if sent is None or said is None or len(said[0]) != len(sent[0]) + 1:
         return None
     commands, words, arguments, _ = sent
-    replies, statuses, codes, texts, blocks, _ = said
+    lines, statuses, codes, texts, blocks, _ = said
     shape = _shape(words, tuple(map(bool, arguments)), statuses, tuple(map(bool, blocks)))
     if shape is None:
         return None
@@ -44,9 +45,9 @@ def read(client: bytes, server: bytes) -> Sheet | None:
             and _LISTED.get(words[row - 1].decode().upper(), _OTHER).fullmatch(blocks[row]) is None
         ):
             return None
-    places, reply_places = ends(commands), ends(replies)
+    places, reply_places = ends(commands), ends(lines, rests=blocks)
     more: dict[str, list[Any]] = {
-        "reply_lines": [1 + block.count(b"\n") if block else 1 for block in blocks],
+        "reply_lines": [1 + count_lines(block, 0, len(block)) if block else 1 for block in blocks],
         "response_code": [code or None for code in codes],
         "secrets": [()] * len(statuses),
         "echoes": [()] * len(statuses),
@@ -54,7 +55,7 @@ def read(client: bytes, server: bytes) -> Sheet | None:
     for row in shape.secretive:
         verb = shape.verbs[row] or ""
         more["secrets"][row] = spans = secrets_of(verb, commands[row - 1], places[row - 1])
-        more["echoes"][row] = echoes(client, spans, replies[row], reply_places[row])
+        more["echoes"][row] = echoes(client, spans, lines[row], reply_places[row])
     return sheet(shape, arguments, places, statuses, texts, reply_places, **more)
 
 
