@@ -41,7 +41,7 @@ def numbers(kind: pa.DataType, data: NDArray[Any], absent: NDArray[np.bool_]) ->
     if pa.types.is_boolean(kind):
         octets = np.packbits(data, bitorder="little")
     else:
-        octets = np.ascontiguousarray(data, kind.to_pandas_dtype() if kind.bit_width < 64 else data.dtype)
+        octets = np.ascontiguousarray(data, "f8" if pa.types.is_floating(kind) else f"i{kind.bit_width // 8}")
     there = pa.py_buffer(np.packbits(~absent, bitorder="little")) if absent.any() else None
     return pa.Array.from_buffers(kind, len(data), [there, pa.py_buffer(octets)])
 
