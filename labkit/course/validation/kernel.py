@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import copy
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -55,7 +56,8 @@ def run(path: Path, notebook: Notebook, where: Surroundings, *, timeout: float) 
         )
         client.owns_km = True  # and ends it
         try:
-            client.execute(env=where.environment(Path(folder)))
+            # What a cell writes comes by message; a kernel that is told to end may still complain on stderr.
+            client.execute(env=where.environment(Path(folder)), stderr=subprocess.DEVNULL)
         except CellExecutionError as error:
             return Run(copied, at[0], f"{error.ename}: {error.evalue}", raised=True)
         except CellTimeoutError:
