@@ -70,8 +70,7 @@ def write_command(command: Command) -> bytes:
 
 def parse_nothing(command: Command) -> None:
     """For commands without arguments."""
-    if command.argument:
-        _arguments(command).end(f"no argument behind {command.verb}")
+    _arguments(command).end(f"no argument behind {command.verb}")
 
 
 def parse_number(command: Command) -> int:
@@ -95,12 +94,13 @@ def parse_top(command: Command) -> tuple[int, int]:
 
 def parse_text(command: Command, what: str) -> str:
     """For USER and PASS: all there is, spaces too (RFC 1939 7); UTF-8 (RFC 6856 2.2)."""
-    if not command.argument:
-        _arguments(command).fail(f"expected {what}")
+    at = _arguments(command)
+    if at.at_end():
+        at.fail(f"expected {what}")
     try:
         return command.argument.decode()
     except UnicodeDecodeError:
-        _arguments(command).fail(f"expected {what} in UTF-8")
+        at.fail(f"expected {what} in UTF-8")
 
 
 _DIGEST = re.compile(r"[0-9a-f]{32}")
@@ -194,7 +194,7 @@ def write_reply(reply: Reply, *, utf8: bool = False) -> bytes:
     if reply.code:
         words.append(f"[{reply.code}]")
     if reply.text or reply.status == "+":  # "+ " keeps its space (RFC 5034 4)
-        words.append(reply.text if reply.text.isprintable() else _CONTROLS.sub("?", reply.text))
+        words.append(_CONTROLS.sub("?", reply.text))
     line = " ".join(words).encode("utf-8" if utf8 else "ascii", "backslashreplace")
     if len(line) > REPLY_LIMIT - len(CRLF):
         line = line[: REPLY_LIMIT - len(CRLF)].decode("utf-8", "ignore").encode()

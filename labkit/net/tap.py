@@ -61,9 +61,9 @@ class Connection:
 class Tap:
     """Every connection and every record of one network, in the order they happened.
 
-    A watcher is called with a Connection when it opens and again when it closes, and, unless it
-    asked for connections only, with each Record as it is written.  `arrived` is what can be foreseen at
-    that moment; if the octets meet another fate (the line is cut), the record in `records` is replaced.
+    A watcher is called with a Connection when it opens and again when it closes, and
+    with each Record as it is written.  `arrived` is what can be foreseen at that moment; if
+    the octets meet another fate (the line is cut), the record in `records` is replaced.
 
     `stopped`   records, by index, that a fault kept from arriving as they were written
     `broken`    connections, by number, that a fault refused, left unanswered, cut or ended
@@ -74,23 +74,12 @@ class Tap:
         self.records: list[Record] = []
         self.stopped: set[int] = set()
         self.broken: set[int] = set()
-        self._watchers: list[Callable[[Connection], None]] = []
-        self._readers: list[Callable[[Record], None]] = []  # those of them that see records too
+        self._watchers: list[Callable[[Record | Connection], None]] = []
 
     def watch(self, watcher: Callable[[Record | Connection], None]) -> Callable[[], None]:
         """Call `watcher` from now on; returns the call that ends it."""
         self._watchers.append(watcher)
-        self._readers.append(watcher)
-
-        def end() -> None:
-            self._watchers.remove(watcher)
-            self._readers.remove(watcher)
-
-        return end
-
-    def watch_connections(self, watcher: Callable[[Connection], None]) -> None:
-        """The same for who looks at connections only, and is not called at each record."""
-        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
 
     def open(
         self,
@@ -124,8 +113,8 @@ class Tap:
     def add(self, record: Record) -> int:
         """Note a record; returns its index."""
         self.records.append(record)
-        for reader in self._readers:
-            reader(record)
+        for watcher in self._watchers:
+            watcher(record)
         return len(self.records) - 1
 
     def amend(self, index: int, arrived: int | None) -> None:

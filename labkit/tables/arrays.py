@@ -22,15 +22,17 @@ def texts(values: Sequence[bytes | str | None]) -> pa.Array:
     builder = pa.lib.StringBuilder()
     builder.append_values(values)
     found = builder.finish()
+    if len(found) < len(values):  # more than 2 GiB of it: Arrow knows how to put that in several pieces
+        return pa.array(_decoded(values), pa.string())
     try:
         found.validate(full=True)
     except pa.ArrowInvalid:  # not all of it is UTF-8
-        return texts(
-            [each.decode("utf-8", "backslashreplace") if isinstance(each, bytes) else each for each in values]
-        )
-    if len(found) < len(values):  # more than 2 GiB of it: Arrow knows how to put that in several pieces
-        return pa.array([each.decode() if isinstance(each, bytes) else each for each in values], pa.string())
+        return texts(_decoded(values))
     return found
+
+
+def _decoded(values: Sequence[bytes | str | None]) -> list[str | None]:
+    return [each.decode("utf-8", "backslashreplace") if isinstance(each, bytes) else each for each in values]
 
 
 def numbers(kind: pa.DataType, data: NDArray[Any], absent: NDArray[np.bool_]) -> pa.Array:

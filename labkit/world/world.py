@@ -33,7 +33,7 @@ from labkit.net.dns import Names
 from labkit.net.driver import converse
 from labkit.net.session import Session
 from labkit.net.simulated import SimulatedNetwork
-from labkit.net.tap import Connection, Side
+from labkit.net.tap import Connection, Record, Side
 from labkit.servers.imap.session import ImapSession
 from labkit.servers.pop3 import Pop3Session
 from labkit.servers.site import Site
@@ -103,7 +103,7 @@ class World:
         self._random = random.Random(f"labkit {seed}")
         self._authority = authority
         self._tape: Tape | None = None
-        self.network.tap.watch_connections(self._cast)
+        self.network.tap.watch(self._cast)
         self.name_server = self.network.host("ns.example.net")
         self.network.answer(self.name_server, 53, self.names.answer, service="dns")
         for domain in domains:
@@ -186,9 +186,9 @@ class World:
         self.call(lambda: self.names.add(name, "A", host.address))
         return host
 
-    def _cast(self, seen: Connection) -> None:
+    def _cast(self, seen: Record | Connection) -> None:
         """Tell a new connection which of the four devices its two ends are."""
-        if seen.service not in ROLES:
+        if not isinstance(seen, Connection) or seen.service not in ROLES:
             return
         client, server = ROLES[seen.service]
         if seen.client_name in self.servers:

@@ -149,6 +149,9 @@ def test_text_keeps_its_spaces() -> None:
         parse_text(parse_command(b"PASS\r\n"), "a password")
     with pytest.raises(ProtocolError, match="expected a password in UTF-8"):
         parse_text(parse_command(b"PASS \xff\r\n"), "a password")
+    for line in (b"USER bo\rb\r\n", b"USER bo\nb\r\n"):
+        with pytest.raises(ProtocolError, match="cannot hold an end of line"):
+            parse_text(parse_command(line), "the name of a mailbox")
 
 
 def test_auth() -> None:

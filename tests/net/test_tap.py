@@ -34,12 +34,3 @@ def test_watchers_hear_of_everything_until_they_leave():
     assert len(seen) == 3
     tap.amend(index, None)
     assert tap.records[index].arrived is None
-
-
-def test_who_looks_at_connections_only_is_not_called_for_records():
-    tap, seen = Tap(), []
-    tap.watch_connections(seen.append)
-    connection = tap.open("tcp", (A, 1), (B, 25), 7)
-    tap.add(Record(0, 7, 8, "client", b"x", "plain"))
-    tap.close(connection, 9, "quit", "client")
-    assert seen == [connection, connection]
