@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import copy
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -45,6 +44,7 @@ def run(path: Path, notebook: Notebook, where: Surroundings, *, timeout: float) 
     at = [0]
     # ignore_cleanup_errors: a kernel on Windows lets go of its files a little later
     with tempfile.TemporaryDirectory(prefix="labkit-", ignore_cleanup_errors=True) as folder:
+        said = Path(folder) / "stderr"
         client = NotebookClient(
             copied,
             km=_manager(_kernel_name(notebook), Path(folder)),
@@ -56,8 +56,9 @@ def run(path: Path, notebook: Notebook, where: Surroundings, *, timeout: float) 
         )
         client.owns_km = True  # and ends it
         try:
-            # What a cell writes comes by message; a kernel that is told to end may still complain on stderr.
-            client.execute(env=where.environment(Path(folder)), stderr=subprocess.DEVNULL)
+            # What a cell writes comes by message; what the kernel itself says matters if it does not start.
+            with said.open("wb") as file:
+                client.execute(env=where.environment(Path(folder)), stderr=file)
         except CellExecutionError as error:
             return Run(copied, at[0], f"{error.ename}: {error.evalue}", raised=True)
         except CellTimeoutError:
@@ -66,7 +67,9 @@ def run(path: Path, notebook: Notebook, where: Surroundings, *, timeout: float) 
             return Run(copied, at[0], "its kernel died")
         except (OSError, RuntimeError) as error:
             atexit.unregister(client._cleanup_kernel)  # it is clean, and would complain
-            raise LabError(f"{path}: no kernel for it can be started: {error}") from error
+            last = said.read_text("utf-8", "replace").strip().rpartition("\n")[2]
+            reason = f"{error} ({last})" if last else str(error)
+            raise LabError(f"{path}: no kernel for it can be started: {reason}") from error
     return Run(copied)
 
 
