@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -51,6 +52,20 @@ def test_a_kernel_that_is_not_there(tmp_path: Path) -> None:
     (finding,) = check(path, Options()).findings
     assert (finding.rule, finding.cell) == ("runs", None)
     assert "the kernel 'klingon', which is not here" in finding.sentence
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the kernel that fails is a shell's")
+def test_why_a_kernel_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "jupyter" / "kernels" / "sad"
+    folder.mkdir(parents=True)
+    command = ["/bin/sh", "-c", "echo the cupboard is bare >&2; exit 3"]
+    spec = {"argv": command, "display_name": "sad", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    path = write(tmp_path, "foreign", code("1", value("1")), kernel="sad")
+    finding = check(path, Options()).findings[0]
+    assert "no kernel for it can be started" in finding.sentence
+    assert "(the cupboard is bare)" in finding.sentence
 
 
 def test_what_is_no_notebook(tmp_path: Path) -> None:
