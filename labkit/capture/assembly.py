@@ -46,11 +46,12 @@ class _Open:
         """What was carried over and what is new, and the conversations in it, those carried over first."""
         import numpy as np
 
-        whole = fresh
-        if self.segments is not None:
+        whole = fresh if self.segments is None else Segments.joined([self.segments, fresh])
+        talk = conversations(whole)
+        if self.segments is not None and self.over.has_some(whole[talk.first[len(self.streams) :]]):
             fresh = self.over.without_late(fresh, pairs(self.segments))
             whole = Segments.joined([self.segments, fresh])
-        talk = conversations(whole)
+            talk = conversations(whole)
         if len(kept := closing.without_late(whole, talk)) < len(whole):
             whole, talk = kept, conversations(kept)
         new = len(talk) - len(self.streams)

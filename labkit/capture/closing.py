@@ -96,17 +96,26 @@ class Over:
         self._pairs = np.insert(self._pairs, at[fresh], keys[fresh])
         self._syns = np.insert(self._syns, at[fresh], syns[fresh])
 
+    def has_some(self, segments: Segments) -> bool:
+        """Whether the ports of some of these were those of a connection that is over."""
+        return bool((self._places(pairs(segments)) >= 0).any())
+
+    def _places(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Where the keys are among the pairs; -1 where they are not."""
+        import numpy as np
+
+        if not len(self._pairs):
+            return np.full(len(keys), -1, np.int64)
+        at = np.minimum(np.searchsorted(self._pairs, keys), len(self._pairs) - 1)
+        return np.where(self._pairs[at] == keys, at, -1)
+
     def without_late(self, segments: Segments, still_open: NDArray[np.uint64]) -> Segments:
         """The segments without those that come behind the end of their connection."""
         import numpy as np
 
-        if not len(self._pairs):
-            return segments
         keys = pairs(segments)
-        at = np.minimum(np.searchsorted(self._pairs, keys), len(self._pairs) - 1)
-        rows = np.flatnonzero(self._pairs[at] == keys)
-        if not rows.size:
-            return segments
+        at = self._places(keys)
+        rows = np.flatnonzero(at >= 0)
         alive = set(still_open.tolist())
         keep = np.ones(len(segments), np.bool_)
         for i, key, syn, seq, flags in zip(

@@ -101,6 +101,14 @@ class Sheet(Sequence[Row]):
             found = self._columns[name] = (_DEFAULTS[name],) * self._length
         return found
 
+    def told(self, names: Sequence[str]) -> tuple[Any, ...]:
+        """What these fields say in all rows, to be compared with that of another flow."""
+        columns = self._columns
+        if columns is None:
+            return tuple(map(self.column, names))
+        fields = [columns.get(name) for name in names]
+        return self._length, *[None if field is None else tuple(field) for field in fields]
+
     @property
     def rows(self) -> list[Row]:
         if self._rows is None:

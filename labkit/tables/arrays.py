@@ -6,6 +6,7 @@ of a capture needs no pandas, and would wait for it longer than for the rows of 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +20,37 @@ def texts(values: Sequence[bytes | str | None]) -> pa.Array:
     """An array of text.  Octets are UTF-8; of those that are not, backslash escapes are made."""
     import pyarrow as pa
 
+    if not any(values) and values.count(None) == len(values):
+        return pa.nulls(len(values), pa.string())
     builder = pa.lib.StringBuilder()
     builder.append_values(values)
     found = builder.finish()
     if len(found) < len(values):  # more than 2 GiB of it: Arrow knows how to put that in several pieces
-        return pa.array(_decoded(values), pa.string())
+        return pa.array(decoded(values), pa.string())
     try:
         found.validate(full=True)
     except pa.ArrowInvalid:  # not all of it is UTF-8
-        return texts(_decoded(values))
+        return texts(decoded(values))
     return found
 
 
-def _decoded(values: Sequence[bytes | str | None]) -> list[str | None]:
+def words(codes: NDArray[np.int32], vocabulary: Sequence[bytes | str]) -> pa.Array:
+    """An array of text in which little differs, by places in a vocabulary; null where that is -1."""
+    import pyarrow as pa
+
+    places = numbers(pa.int32(), codes, codes < 0)
+    return pa.DictionaryArray.from_arrays(places, texts(vocabulary)).dictionary_decode()
+
+
+def packed(values: Sequence[int]) -> NDArray[np.int64]:
+    """Whole numbers as a column nobody can write to, made in a third of the time of `numpy.array`."""
+    import numpy as np
+
+    return np.frombuffer(struct.pack(f"{len(values)}q", *values), np.int64)
+
+
+def decoded(values: Sequence[bytes | str | None]) -> list[str | None]:
+    """The texts as strings: what is no UTF-8 in them becomes backslash escapes."""
     return [each.decode("utf-8", "backslashreplace") if isinstance(each, bytes) else each for each in values]
 
 

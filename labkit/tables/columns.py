@@ -7,15 +7,15 @@ more rows than anybody reads.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from labkit.dissect.exchange import OUTCOMES, PROTOCOLS, STEPS
 from labkit.dissect.row import Row
+from labkit.tables.arrays import packed
 from labkit.tables.dissected import Talk, column
 from labkit.tables.exchanges import masked, outcome, outcome_of, without_echoes
 from labkit.tables.moments import ABSENT, Times
-from labkit.tables.values import Choices, Numbers, Same, Texts, Values
+from labkit.tables.values import Choices, Numbers, Same, Texts, Values, Words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 NO_NUMBER = -1
+ALIKE = (
+    *("state", "tag", "verb", "status", "enhanced", "response_code", "reply_lines", "untagged", "mailbox"),
+    *("encrypted", "flaws"),
+)
+"""Fields in which conversations are much alike: they are looked at once for all that say the same in them."""
+LOOK = -2  # in place of an outcome that the status does not tell
 
 
 class Columns:
@@ -35,17 +41,21 @@ class Columns:
 
         self.talks = talks
         counts = [len(talk.rows) for talk in talks]
+        first = np.cumsum([0, *counts])[:-1]
         flow = np.repeat(np.arange(len(talks)), counts)
         times = np.concatenate([Times.of(talk.moments).columns for talk in talks], axis=1)
         spans = _spans(talks, flow)
-        pipelined = _pipelined(talks, flow, spans, times)
-        time = np.where(times[0] == ABSENT, times[2], times[0])
         numbers = np.array([talk.number for talk in talks], np.int64)[flow]
-        number = np.array(column(talks, "number"), np.int64)
+        number = packed(column(talks, "number"))
+        time = np.where(times[0] == ABSENT, times[2], times[0])
         order = np.lexsort((number, numbers, time))
-        self._order: list[int] = order.tolist()
-        self._pick = itemgetter(*self._order) if len(order) > 1 else tuple
-        self._first = np.cumsum([0, *counts])
+        groups: dict[Any, int] = {}
+        group = np.array([groups.setdefault(talk.rows.told(ALIKE), len(groups)) for talk in talks])
+        self._models = [talks[index] for index in np.unique(group, return_index=True)[1].tolist()]
+        begins = np.cumsum([0, *(len(talk.rows) for talk in self._models)])
+        model = np.arange(len(flow)) + (begins[group] - first)[flow]
+        pipelined = _pipelined(talks, flow, spans, times, self._is_command()[model])
+        self._order, self._first, self._model = order, first, model[order]
         self.number: Ints = number[order]
         self.flow: Ints = flow[order]
         self.time: Ints = time[order]
@@ -57,26 +67,51 @@ class Columns:
     def __len__(self) -> int:
         return len(self._order)
 
-    def field(self, name: str) -> Sequence[Any]:
-        """A field of the rows."""
-        found: Sequence[Any] = self._pick(column(self.talks, name))
+    def alike(self, name: str, number: Callable[[Any], int]) -> Ints:
+        """The `number` for a field, one of ALIKE, of each row."""
+        found: Ints = packed(list(map(number, column(self._models, name))))[self._model]
         return found
 
-    def row(self, index: int) -> tuple[Talk, Row]:
-        """One row, with its talk."""
-        flow = self.flow[index]
-        return self.talks[flow], self.talks[flow].rows[self._order[index] - int(self._first[flow])]
+    def words(self, name: str, word: Callable[[Any], Any] | None = None) -> Words:
+        """A field with text, one of ALIKE, or the `word` for it."""
+        import numpy as np
+
+        places: dict[Any, int] = {None: -1}
+        found = column(self._models, name)
+        words = found if word is None else map(word, found)
+        codes = packed([places.setdefault(each, len(places) - 1) for each in words])
+        return Words(codes.astype(np.int32)[self._model], list(places)[1:])
 
     def per_flow(self, choose: Callable[[Talk], str | None], choices: tuple[str, ...]) -> Choices:
         """A choice that is the same in all rows of a flow."""
-        return self.chosen([choose(talk) for talk in self.talks], choices, self.flow)
-
-    def chosen(self, values: list[str | None], choices: tuple[str, ...], of: Ints | None = None) -> Choices:
         import numpy as np
 
         places: dict[str | None, int] = {choice: place for place, choice in enumerate(choices)}
-        codes = np.array([places.get(value, -1) for value in values], np.int8)
-        return Choices(codes if of is None else codes[of], choices)
+        codes = np.array([places.get(choose(talk), -1) for talk in self.talks], np.int8)
+        return Choices(codes[self.flow], choices)
+
+    def outcomes(self) -> Choices:
+        """The outcome of each row: that of its status; a row without one is looked at."""
+        import numpy as np
+
+        known = zip(column(self._models, "status"), column(self._models, "response_code"), strict=True)
+        places = packed(
+            [LOOK if status is None else OUTCOMES.index(outcome_of(status, code)) for status, code in known]
+        )[self._model]
+        for index in np.flatnonzero(places == LOOK).tolist():
+            found = outcome(self._row(index))
+            places[index] = -1 if found is None else OUTCOMES.index(found)
+        return Choices(places.astype(np.int8), OUTCOMES)
+
+    def _row(self, index: int) -> Row:
+        flow = int(self.flow[index])
+        return self.talks[flow].rows[int(self._order[index] - self._first[flow])]
+
+    def _is_command(self) -> Flags:
+        """Whether the rows of the models have a verb."""
+        import numpy as np
+
+        return np.array([verb is not None for verb in column(self._models, "verb")], np.bool_)
 
     def when(self, place: int) -> Numbers:
         """A field of Moments."""
@@ -86,13 +121,12 @@ class Columns:
         sent, replied = self.times[1], self.times[3]
         return Numbers((replied - sent) / 1e6, (sent == ABSENT) | (replied == ABSENT))
 
-    def numbers(self, values: Sequence[int | None]) -> Numbers:
-        import numpy as np
+    def numbers(self, name: str) -> Numbers:
+        """A field that is a number, or None."""
+        found = self.alike(name, lambda value: NO_NUMBER if value is None else value)
+        return Numbers(found, found == NO_NUMBER)
 
-        data = np.array([NO_NUMBER if value is None else value for value in values], np.int64)
-        return Numbers(data, data == NO_NUMBER)
-
-    def all_there(self, values: Ints) -> Numbers:
+    def all_there(self, values: NDArray[Any]) -> Numbers:
         import numpy as np
 
         return Numbers(values, np.zeros(len(values), np.bool_))
@@ -104,40 +138,37 @@ class Columns:
         start, end = self.spans[begin], self.spans[begin + 1]
         return self.all_there(np.where(start < 0, 0, end - start))
 
-    def codes(self, statuses: Sequence[bytes | None]) -> Numbers:
+    def codes(self) -> Numbers:
         """SMTP's reply codes."""
         import numpy as np
 
-        known = {
-            status: int(status) if status and status.isdigit() else NO_NUMBER for status in set(statuses)
-        }
-        data = np.array([known[status] for status in statuses], np.int64)
+        found = self.alike("status", lambda status: int(status) if status and status.isdigit() else NO_NUMBER)
         smtp = np.array([talk.protocol == "smtp" for talk in self.talks], np.bool_)[self.flow]
-        return Numbers(data, ~smtp | (data == NO_NUMBER))
+        return Numbers(found, ~smtp | (found == NO_NUMBER))
 
-    def arguments(self, verbs: Sequence[str | None], secrets: bool) -> Texts:
+    def arguments(self, secrets: bool) -> Texts:
         """The arguments, without what is hidden in them unless secrets are asked for."""
-        found, hidden = list(self.field("argument")), () if secrets else self.field("secrets")
-        for index in [index for index, spans in enumerate(hidden) if spans]:
-            talk = self.talks[self.flow[index]]
-            found[index] = masked(talk, found[index], hidden[index], verbs[index])
-        return Texts(found)
+        return self._texts("argument", "secrets", None if secrets else masked)
 
     def texts(self, secrets: bool) -> Texts:
         """The texts, without the secrets that a server repeats."""
-        found, hidden = list(self.field("text")), () if secrets else self.field("echoes")
-        for index in [index for index, spans in enumerate(hidden) if spans]:
-            found[index] = without_echoes(self.talks[self.flow[index]], found[index], hidden[index])
-        return Texts(found)
+        return self._texts("text", "echoes", None if secrets else without_echoes)
+
+    def _texts(self, name: str, hidden: str, hide: Callable[[Talk, int], bytes | None] | None) -> Texts:
+        """A field, but what `hide` makes of it in rows with spans in the field `hidden`."""
+        found = column(self.talks, name)
+        if hide is not None:
+            for first, talk in zip(self._first.tolist(), self.talks, strict=True):
+                spans = talk.rows.column(hidden)
+                for index in [index for index, its in enumerate(spans) if its] if any(spans) else ():
+                    found[first + index] = hide(talk, index)
+        return Texts(list(map(found.__getitem__, self._order.tolist())))
 
 
 def columns(talks: Sequence[Talk], capture: str, secrets: bool) -> dict[str, list[Any] | Values]:
     """All columns, in the schema's order."""
-    import numpy as np
 
     found = Columns(talks)
-    status, code, verbs = found.field("status"), found.field("response_code"), found.field("verb")
-    flags = np.array(found.field("encrypted"), np.bool_)
     return {
         "capture": Same(capture, len(found)),
         "connection": found.all_there(found.connection),
@@ -149,24 +180,24 @@ def columns(talks: Sequence[Talk], capture: str, secrets: bool) -> dict[str, lis
         "first_reply_at": found.when(2),
         "replied_at": found.when(3),
         "latency_s": found.latency(),
-        "state": [state or None for state in found.field("state")],
-        "tag": Texts(list(found.field("tag"))),
-        "verb": list(verbs),
-        "argument": found.arguments(verbs, secrets),
-        "status": Texts(list(status)),
-        "outcome": found.chosen(_outcomes(found, status, code), OUTCOMES),
-        "code": found.codes(status),
-        "enhanced": Texts(list(found.field("enhanced"))),
-        "response_code": Texts(list(code)),
+        "state": found.words("state", lambda state: state or None),
+        "tag": found.words("tag"),
+        "verb": found.words("verb"),
+        "argument": found.arguments(secrets),
+        "status": found.words("status"),
+        "outcome": found.outcomes(),
+        "code": found.codes(),
+        "enhanced": found.words("enhanced"),
+        "response_code": found.words("response_code"),
         "text": found.texts(secrets),
-        "reply_lines": Numbers(np.array(found.field("reply_lines"), np.int64), found.spans[2] < 0),
-        "untagged": found.numbers(found.field("untagged")),
+        "reply_lines": Numbers(found.alike("reply_lines", int), found.spans[2] < 0),
+        "untagged": found.numbers("untagged"),
         "octets_sent": found.octets(0),
         "octets_received": found.octets(2),
-        "mailbox": Texts(list(found.field("mailbox"))),
+        "mailbox": found.words("mailbox"),
         "pipelined": Numbers(found.pipelined == 1, found.pipelined == -1),
-        "encrypted": Numbers(flags, np.zeros_like(flags)),
-        "flaw": [flaws[0].name if flaws else None for flaws in found.field("flaws")],
+        "encrypted": found.all_there(found.alike("encrypted", int) == 1),
+        "flaw": found.words("flaws", lambda flaws: flaws[0].name if flaws else None),
         "frame": found.when(4),
         "reply_frame": found.when(5),
     }
@@ -177,7 +208,7 @@ def _spans(talks: Sequence[Talk], flow: Ints) -> Ints:
     import numpy as np
 
     names = "start", "end", "reply_start", "reply_end"
-    spans = np.array([column(talks, name) for name in names], np.int64)
+    spans = np.array([packed(column(talks, name)) for name in names])
     for number, talk in enumerate(talks):
         if talk.protocol == "dns":  # offsets are numbers of datagrams
             for index in np.flatnonzero(flow == number).tolist():
@@ -188,29 +219,13 @@ def _spans(talks: Sequence[Talk], flow: Ints) -> Ints:
     return spans
 
 
-def _pipelined(talks: Sequence[Talk], flow: Ints, spans: Ints, times: Ints) -> Ints:
+def _pipelined(talks: Sequence[Talk], flow: Ints, spans: Ints, times: Ints, commands: Flags) -> Ints:
     """Whether each command was sent before the reply to the one before it was there: 0, 1 or -1 (NA)."""
     import numpy as np
 
     dns = np.array([talk.protocol == "dns" for talk in talks], np.bool_)[flow]
-    command = np.array([verb is not None for verb in column(talks, "verb")], np.bool_)
-    command &= (spans[0] >= 0) & ~dns
+    command = commands & (spans[0] >= 0) & ~dns
     first = np.r_[True, flow[1:] != flow[:-1]]
     replied, start = np.r_[ABSENT, times[3, :-1]], times[0]
     known = command & (first | ((replied != ABSENT) & (start != ABSENT)))
     return np.where(known, ~first & (start < replied), -1).astype(np.int64)
-
-
-def _outcomes(
-    rows: Columns, statuses: Sequence[bytes | None], codes: Sequence[bytes | None]
-) -> list[str | None]:
-    """The outcome of each row: that of its status, but without one, or with a code, it is looked at."""
-    known: dict[bytes | None, str] = {
-        status: outcome_of(status, None) for status in set(statuses) if status is not None
-    }
-    found = [known.get(status) for status in statuses]
-    for index in [index for index, code in enumerate(codes) if code is not None]:
-        found[index] = outcome_of(statuses[index] or b"", codes[index])
-    for index in [index for index, status in enumerate(statuses) if status is None]:
-        found[index] = outcome(rows.row(index)[1])
-    return found

@@ -15,6 +15,7 @@ from labkit.dissect.dissector import dissect
 from labkit.dissect.row import Row, Sheet, Span
 from labkit.dissect.whole import Protocol
 from labkit.net.tap import Side
+from labkit.tables.arrays import packed
 from labkit.tables.moments import ABSENT, Moments, Times
 
 if TYPE_CHECKING:
@@ -134,23 +135,22 @@ def _many_moments(tape: Tape, talks: list[Talk]) -> NDArray[np.int64]:
     counts = [len(talk.rows) for talk in talks]
     flows = np.repeat(np.arange(len(talks), dtype=np.int64), counts)
     found = np.full((len(Moments._fields), len(flows)), ABSENT, np.int64)
-    spans: tuple[tuple[Side, list[int], list[int]], ...] = (
-        ("client", column(talks, "start"), column(talks, "end")),
-        ("server", column(talks, "reply_start"), column(talks, "reply_end")),
+    spans: tuple[tuple[Side, str, str], ...] = (
+        ("client", "start", "end"),
+        ("server", "reply_start", "reply_end"),
     )
     for place, (side, first, behind) in enumerate(spans):
-        begins = np.array(first, np.int64)
-        ends = np.maximum(np.array(behind, np.int64) - 1, begins)
+        begins = packed(column(talks, first))
+        ends = np.maximum(packed(column(talks, behind)) - 1, begins)
         there = begins >= 0
         found[2 * place, there], frames = tape.seen_at(flows[there], side, begins[there])
         found[2 * place + 1, there], _ = tape.seen_at(flows[there], side, ends[there])
         if tape.framed:
             found[4 + place, there] = frames
-    dns = np.array([talk.protocol == "dns" for talk in talks], bool)[flows]
-    tls = np.array([verb == "TLS" for verb in column(talks, "verb")], bool)
+    odd = np.array([talk.protocol == "dns" or "TLS" in talk.rows.column("verb") for talk in talks], bool)
     unseen = (found[0] == ABSENT) & (found[2] == ABSENT)
     first_of = np.cumsum([0, *counts])
-    for index in np.flatnonzero(dns | tls | unseen).tolist():
+    for index in np.flatnonzero(odd[flows] | unseen).tolist():
         talk = talks[flows[index]]
         row = talk.rows[index - first_of[flows[index]]]
         found[:, index] = Times.of([moments_of(talk, row)]).columns[:, 0]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from labkit.dissect.exchange import Exchange
 from labkit.dissect.flaws import CATALOGUE
-from labkit.dissect.row import Row, Sheet, Span
+from labkit.dissect.row import Row, Sheet
 from labkit.tables.dissected import Talk, not_collecting
 from labkit.tables.table import Table
 
@@ -75,8 +75,10 @@ def outcome_of(status: bytes, response_code: bytes | None) -> str:
     return found
 
 
-def masked(talk: Talk, argument: bytes | None, secrets: Sequence[Span], verb: str | None) -> bytes | None:
-    """An argument without its secrets."""
+def masked(talk: Talk, index: int) -> bytes | None:
+    """The argument of a row without its secrets."""
+    argument: bytes | None
+    argument, secrets, verb = (talk.rows.column(name)[index] for name in ("argument", "secrets", "verb"))
     for span in reversed(secrets if verb != "TLS" else ()):  # whose secrets stand before it
         secret = talk.octets("client", span)
         at = (argument or b"").rfind(secret)
@@ -87,9 +89,10 @@ def masked(talk: Talk, argument: bytes | None, secrets: Sequence[Span], verb: st
     return argument
 
 
-def without_echoes(talk: Talk, text: bytes | None, echoes: Sequence[Span]) -> bytes | None:
-    """The text of a reply without the secrets that the server repeats in it."""
-    for span in echoes:
+def without_echoes(talk: Talk, index: int) -> bytes | None:
+    """The text of a row's reply without the secrets that the server repeats in it."""
+    text: bytes | None = talk.rows.column("text")[index]
+    for span in talk.rows.column("echoes")[index]:
         text = text and text.replace(talk.octets("server", span), HIDDEN.encode())
     return text
 

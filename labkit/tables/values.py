@@ -7,6 +7,7 @@ large capture, nothing else is ever made of most columns.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.tables import arrays, dtypes
@@ -100,10 +101,30 @@ class Texts(Values):
         return len(self.octets)
 
     def tolist(self) -> list[Any]:
-        return [None if each is None else each.decode("utf-8", "backslashreplace") for each in self.octets]
+        return arrays.decoded(self.octets)
 
     def arrow(self, column: Column) -> pa.Array:
         return arrays.texts(self.octets)
+
+    def series(self, column: Column) -> pd.Series[Any]:
+        return dtypes.text_series(self.arrow(column))
+
+
+class Words(Values):
+    """Text in which little differs, as octets or not, by places in a vocabulary; -1 where there is none."""
+
+    def __init__(self, codes: NDArray[np.int32], vocabulary: Sequence[bytes | str]) -> None:
+        self.codes, self.vocabulary = codes, vocabulary
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def tolist(self) -> list[Any]:
+        words = [*arrays.decoded(self.vocabulary), None]
+        return [words[code] for code in self.codes.tolist()]
+
+    def arrow(self, column: Column) -> pa.Array:
+        return arrays.words(self.codes, self.vocabulary)
 
     def series(self, column: Column) -> pd.Series[Any]:
         return dtypes.text_series(self.arrow(column))

@@ -44,6 +44,20 @@ def test_texts_of_octets_and_of_strings():
     assert found.to_pylist() == ["ä", None, "ö", ""]
 
 
+@pytest.mark.parametrize("count", [0, 3])
+def test_texts_all_of_which_are_absent(count):
+    found = arrays.texts([None] * count)
+    assert found.type == pa.string()
+    assert found.to_pylist() == [None] * count
+
+
+def test_numbers_are_packed_as_numpy_would():
+    numbers = [0, -1, 1 << 62, 7]
+    assert arrays.packed(numbers).tolist() == numbers
+    assert arrays.packed(range(3)).tolist() == [0, 1, 2]
+    assert arrays.packed([]).dtype == np.int64
+
+
 def test_octets_that_are_no_utf8_become_escapes_and_the_others_stay():
     assert arrays.texts([b"caf\xe9", None, "é".encode(), "é"]).to_pylist() == ["caf\\xe9", None, "é", "é"]
 
