@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from labkit.capture import closing
-from labkit.capture.conversations import Conversations, conversations, pairs
+from labkit.capture.conversations import Conversations, conversations
 from labkit.capture.ended import Ended, ended
 from labkit.capture.flows import DOMAIN, Buffer, datagram_flows
 from labkit.capture.packets import Segments
@@ -46,12 +46,11 @@ class _Open:
         """What was carried over and what is new, and the conversations in it, those carried over first."""
         import numpy as np
 
-        whole = fresh if self.segments is None else Segments.joined([self.segments, fresh])
-        talk = conversations(whole)
-        if self.segments is not None and self.over.has_some(whole[talk.first[len(self.streams) :]]):
-            fresh = self.over.without_late(fresh, pairs(self.segments))
+        whole = fresh
+        if self.segments is not None:
+            fresh = self.over.without_late(fresh, self.segments)
             whole = Segments.joined([self.segments, fresh])
-            talk = conversations(whole)
+        talk = conversations(whole)
         if len(kept := closing.without_late(whole, talk)) < len(whole):
             whole, talk = kept, conversations(kept)
         new = len(talk) - len(self.streams)

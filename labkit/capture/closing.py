@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LINGER = 1 << 16  # packets, of whatever connection
 NEVER = 1 << 62
+MARKS = (1 << 20) - 1
 
 
 def closed_at(segments: Segments, talk: Conversations) -> NDArray[np.int64]:
@@ -79,6 +80,7 @@ class Over:
         import numpy as np
 
         self._pairs, self._syns = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+        self._marks = np.zeros(MARKS + 1, np.bool_)  # by the lower bits of a pair: it may be one of these
 
     def add(self, segments: Segments, talk: Conversations, which: NDArray[np.int64]) -> None:
         """These conversations are over now."""
@@ -95,33 +97,25 @@ class Over:
         fresh = np.setdiff1d(np.arange(len(keys)), known, assume_unique=True)
         self._pairs = np.insert(self._pairs, at[fresh], keys[fresh])
         self._syns = np.insert(self._syns, at[fresh], syns[fresh])
+        self._marks[keys & MARKS] = True
 
-    def has_some(self, segments: Segments) -> bool:
-        """Whether the ports of some of these were those of a connection that is over."""
-        return bool((self._places(pairs(segments)) >= 0).any())
-
-    def _places(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Where the keys are among the pairs; -1 where they are not."""
-        import numpy as np
-
-        if not len(self._pairs):
-            return np.full(len(keys), -1, np.int64)
-        at = np.minimum(np.searchsorted(self._pairs, keys), len(self._pairs) - 1)
-        return np.where(self._pairs[at] == keys, at, -1)
-
-    def without_late(self, segments: Segments, still_open: NDArray[np.uint64]) -> Segments:
+    def without_late(self, segments: Segments, still_open: Segments) -> Segments:
         """The segments without those that come behind the end of their connection."""
         import numpy as np
 
         keys = pairs(segments)
-        at = self._places(keys)
-        rows = np.flatnonzero(at >= 0)
-        alive = set(still_open.tolist())
+        rows = np.flatnonzero(self._marks[keys & MARKS])
+        if not rows.size:
+            return segments
+        at = np.minimum(np.searchsorted(self._pairs, keys[rows]), len(self._pairs) - 1)
+        known = self._pairs[at] == keys[rows]
+        rows, at = rows[known], at[known]
+        alive = set(pairs(still_open).tolist()) if rows.size else set()
         keep = np.ones(len(segments), np.bool_)
         for i, key, syn, seq, flags in zip(
             rows.tolist(),
             keys[rows].tolist(),
-            self._syns[at[rows]].tolist(),
+            self._syns[at].tolist(),
             segments.seq[rows].tolist(),
             segments.flags[rows].tolist(),
             strict=True,

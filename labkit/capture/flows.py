@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DOMAIN = 53  # the port of the DNS
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Buffer:
     """The octets of a window, and behind them the datagrams put together from fragments."""
 
@@ -100,5 +100,5 @@ def flow_between(
 def address(high: int, low: int) -> str:
     """An address as it is written."""
     if high == V4:
-        return ".".join(map(str, (low & 0xFFFF_FFFF).to_bytes(4)))
+        return f"{low >> 24 & 255}.{low >> 16 & 255}.{low >> 8 & 255}.{low & 255}"
     return str(IPv6Address(high << 64 | low))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from labkit.capture.source import Octets
 
 HEADER = 24  # octets at the beginning of a classic file
-BATCH = 1 << 13  # packets taken at a time, so that what is in between stays in the cache
+BATCH = 1 << 15  # packets taken at a time: as many as a window has, but not all of a large file
 LONGEST = 262_144  # octets in a packet, unless the file says more (libpcap's own limit)
 ABSURD = 1 << 27  # no length beyond this is believed, of a packet or a block
 

@@ -8,10 +8,11 @@ over many times costs no more than reading twice.  Windows of any size give the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from labkit.capture.keys import KeyLog
 from labkit.capture.source import Input, Source, name_of
@@ -103,6 +104,8 @@ class Reading:
         self._window, self._share = window and max(window, HEAD), share
         self._input = Input(source, self.name, self.notes)
         self._parser: Parser | None = None
+        self._room: Octets | None = None  # of the window before
+        self._held: Callable[[], Buffer | None] = lambda: None  # the buffer that has it, if anybody has that
 
     @property
     def keys(self) -> KeyLog:
@@ -143,7 +146,10 @@ class Reading:
                 connections, questions, carried = assembly.take(tcp, udp, buffer, self.packets, last)
                 found = Finished(connections, questions, self._parser.names, self._parser.secrets)
                 self.opener.learn(found)
+                self._room, self._held = raw, ref(buffer)
+                del raw, buffer, connections
                 yield found
+                del found
         for why, number in tally.items():
             if number:
                 self.notes.append(f"{self.name}: {number} packet{'s' * (number != 1)} left out, {why}")
@@ -152,13 +158,22 @@ class Reading:
         """The next window, behind what is left of those before; and whether it is the last."""
         if self._window is None:
             return self._input.whole(), True
-        raw = bytearray(len(front) + max(self._window, len(front)))
+        raw = self._space(len(front) + max(self._window, len(front)))
         raw[: len(front)] = front
         with memoryview(raw) as room:
             end = len(front) + self._input.fill(room[len(front) :])
         if end == len(raw):
             return raw, False
         return raw[:end], True
+
+    def _space(self, size: int) -> bytearray:
+        """Room for so many octets: that of the window before, if nobody has it any more."""
+        room, self._room = self._room, None
+        if not isinstance(room, bytearray) or self._held() is not None:
+            return bytearray(size)
+        del room[size:]
+        room += bytes(size - len(room))
+        return room
 
 
 def segments(

@@ -278,8 +278,7 @@ def secrets_of(row: Row, data: bytes | bytearray) -> tuple[Span, ...]:
         return ()
     at, spans = row.start, []
     while at < row.end and (found := _ASTRING.search(data, at, row.end)) is not None:
-        literal = literal_size(bytes(found[0]))
-        if literal:
+        if found[0].endswith(b"}") and (literal := literal_size(bytes(found[0]))):
             start = (data.find(b"\n", found.end(), row.end) + 1) or row.end
             at = min(start + literal[0], row.end)
             spans.append((start, at))

@@ -8,12 +8,12 @@ a folder of the pass, and the rows come back in such files (`Runs`).
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from os import fspath
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -49,18 +49,21 @@ class Maker:
 
     def files(self) -> dict[str, list[str]]:
         """All rows so far in files of Arrow's, by table."""
-        return {table: [fspath(path) for path in runs.spill()] for table, runs in self.runs.items()}
+        return {table: [os.fspath(path) for path in runs.spill()] for table, runs in self.runs.items()}
 
 
 class Worker:
     """Another process with a Maker of its own, which works in the same folder (see `_work`)."""
 
     def __init__(self, number: int, folder: Path, **asked: Any) -> None:
-        command = [sys.executable, "-m", "labkit.tables.workers", fspath(folder)]
+        command = [sys.executable, "-m", "labkit.tables.workers", os.fspath(folder)]
         self._folder, self._number = folder, number
         self._given = self._done = 0
         self._answers: SimpleQueue[str] = SimpleQueue()
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        alone = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # numpy is to start no threads for matrices
+        self._process = subprocess.Popen(
+            command, env=alone, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self._say(json.dumps({**asked, "mark": f"{number}-"}))
         self._listening = Thread(target=self._listen, daemon=True)
         self._listening.start()
@@ -83,7 +86,7 @@ class Worker:
         with path.open("wb") as file:
             pickle.dump(finished.packed(), file, protocol=5)
         self._given += 1
-        self._say(fspath(path))
+        self._say(os.fspath(path))
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None
