@@ -38,7 +38,7 @@ def read(client: bytes, server: bytes) -> Sheet | None:
     commands, words, arguments, _ = sent
     replies, longer, codes, _, enhanced, texts, _ = said
     shape = _shape(words, codes)
-    if shape is None or not all([tidy_throughout(commands[row - 1]) for row in shape.marked]):
+    if shape is None or (shape.marked and not tidy_throughout(client)):
         return None
     places, reply_places = ends(commands), ends(replies)
     more: dict[str, list[Any]] = {
