@@ -226,7 +226,13 @@ def kill_one(folder: Path, clients: list[Client], random: Random) -> None:
     threads: list[threading.Thread] = []
     with (
         (folder / "stderr").open("w") as log,
-        subprocess.Popen([sys.executable, "-c", SERVE], cwd=folder, stderr=log, text=True) as process,
+        subprocess.Popen(
+            [sys.executable, "-c", SERVE],
+            cwd=folder,
+            env=os.environ | {"TMPDIR": str(folder)},  # what it leaves there goes with the folder
+            stderr=log,
+            text=True,
+        ) as process,
     ):
         try:
             if random.random() < 0.2:
