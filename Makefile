@@ -57,7 +57,7 @@ soak: .venv/test.stamp  ## kill the servers 200 times, damage messages and captu
 
 browser: .venv/test.stamp  ## the widgets and notebooks in a real JupyterLab and a real Chromium
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && $(MAKE) --no-print-directory programs; } || true
-	$(BIN)/python -m pytest -m browser tests/browser
+	$(BIN)/python -m pytest -n auto -m browser tests/browser
 
 screenshots: .venv/test.stamp  ## a picture of each widget and notebook, in both themes, in .pictures/
 	LABKIT_PICTURES=.pictures $(BIN)/python -m pytest -q tests/browser/test_pictures.py
