@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from labkit.capture.packets import Segments
     from labkit.capture.source import Octets
 
-WINDOW = 8 << 20  # octets
+WINDOW = 16 << 20  # octets
 HEAD = 24  # octets by which a capture file is known
 
 
