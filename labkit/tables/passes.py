@@ -76,8 +76,8 @@ class Pass:
                     if watch is not None:
                         watch(reading)
             for worker in workers:
-                for table, files in worker.collect().items():
-                    self._maker.runs[table].take_in(files)
+                for table, runs in worker.collect().items():
+                    self._maker.runs[table].take_in(runs)
         except BaseException:
             for worker in workers:
                 worker.end()

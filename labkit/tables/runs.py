@@ -7,9 +7,11 @@ they wait in a folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from labkit.tables.arrays import integers
 from labkit.tables.schema import TABLES, columns_of
@@ -29,52 +31,59 @@ def sorted_by(table: str) -> tuple[str, ...]:
     return ("time", "connection", "exchange") if times == ["time"] and table != "hops" else ("connection",)
 
 
+class Run(NamedTuple):
+    """Sorted rows, in memory or in a file, and the key of the first of them."""
+
+    first: int
+    rows: pa.Table | Path
+
+
 class Runs:
     """The runs of one table; give it a folder that is there as long as the runs are."""
 
     def __init__(self, table: str, folder: Path, mark: str = "") -> None:
         self.table, self._folder, self._mark = table, folder, mark
         self._by = sorted_by(table)
-        self._runs: list[pa.Table | Path] = []
+        self._runs: list[Run] = []
         self._held = 0
 
     def add(self, rows: pa.Table) -> None:
         """A run more."""
         if rows.num_rows:
             self._held += rows.nbytes
-            self._runs.append(rows)
+            self._runs.append(Run(int(integers(rows[self._by[0]])[0]), rows))
             if self._held > ROOM:
                 self.spill()
 
-    def spill(self) -> list[Path]:
-        """Write to the folder what is in memory; all files that hold runs now."""
+    def spill(self) -> list[Run]:
+        """Write to the folder what is in memory; all runs, which are files now."""
         import pyarrow as pa
 
-        for number, run in enumerate(self._runs):
-            if not isinstance(run, Path):
+        for number, (first, rows) in enumerate(self._runs):
+            if not isinstance(rows, Path):
                 path = self._folder / f"{self.table}-{self._mark}{number}.arrow"
-                with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, run.schema) as writer:
-                    writer.write_table(run.combine_chunks(), max_chunksize=STEP)
-                self._runs[number] = path
+                with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
+                    writer.write_table(rows.combine_chunks(), max_chunksize=STEP)
+                self._runs[number] = Run(first, path)
         self._held = 0
-        return [run for run in self._runs if isinstance(run, Path)]
+        return self._runs
 
-    def take_in(self, files: list[Path]) -> None:
+    def take_in(self, runs: Iterable[Run]) -> None:
         """Runs that another process wrote."""
-        self._runs += files
+        self._runs += runs
 
     def merged(self) -> Iterator[pa.Table]:
         """All rows, sorted, some at a time."""
         import pyarrow as pa
 
-        waiting = sorted((_Cursor(run, self._by[0]) for run in self._runs), key=lambda each: each.first)
+        waiting = deque(sorted(self._runs, key=itemgetter(0)))
         reading: list[_Cursor] = []
         while waiting or reading:
             if not reading:
-                reading.append(waiting.pop(0))
+                reading.append(_Cursor(waiting.popleft().rows, self._by[0]))
             limit = min(each.last for each in reading)
             while waiting and waiting[0].first <= limit:
-                reading.append(waiting.pop(0))
+                reading.append(_Cursor(waiting.popleft().rows, self._by[0]))
                 limit = min(limit, reading[-1].last)
             pieces = [piece for each in reading for piece in each.up_to(limit)]
             reading = [each for each in reading if not each.ended]
@@ -85,8 +94,8 @@ class Runs:
 class _Cursor:
     """A place in a run: `first` and `last` are the keys of the rows that come next, some of them."""
 
-    def __init__(self, run: pa.Table | Path, key: str) -> None:
-        self._batches, self._key = _batches(run), key
+    def __init__(self, rows: pa.Table | Path, key: str) -> None:
+        self._batches, self._key = _batches(rows), key
         self._rows: pa.Table | None = None
         self._advance(None)
 
@@ -113,14 +122,14 @@ class _Cursor:
         self.first, self.last = (int(self._keys[0]), int(self._keys[-1])) if rows is not None else (0, 0)
 
 
-def _batches(run: pa.Table | Path) -> Iterator[pa.Table]:
+def _batches(rows: pa.Table | Path) -> Iterator[pa.Table]:
     import pyarrow as pa
 
-    if not isinstance(run, Path):
-        for begin in range(0, run.num_rows, STEP):
-            yield run.slice(begin, STEP)
+    if not isinstance(rows, Path):
+        for begin in range(0, rows.num_rows, STEP):
+            yield rows.slice(begin, STEP)
         return
-    with pa.OSFile(str(run), "rb") as file:
+    with pa.OSFile(str(rows), "rb") as file:
         reader = pa.ipc.open_file(file)
         for number in range(reader.num_record_batches):
             yield pa.Table.from_batches([reader.get_batch(number)])

@@ -25,7 +25,7 @@ from labkit.capture.windows import Finished, Opener
 from labkit.errors import LabError
 from labkit.tables.capture import Capture
 from labkit.tables.dissected import not_collecting
-from labkit.tables.runs import Runs
+from labkit.tables.runs import Run, Runs
 
 WAITING = 2  # windows that a process has, the one it works at counted
 
@@ -47,9 +47,11 @@ class Maker:
         for table, runs in self.runs.items():
             runs.add(capture.rows(table).arrow())
 
-    def files(self) -> dict[str, list[str]]:
-        """All rows so far in files of Arrow's, by table."""
-        return {table: [os.fspath(path) for path in runs.spill()] for table, runs in self.runs.items()}
+    def files(self) -> dict[str, list[tuple[int, str]]]:
+        """All rows so far in files of Arrow's, by table, each with the key of its first row."""
+        return {
+            table: [(first, str(path)) for first, path in runs.spill()] for table, runs in self.runs.items()
+        }
 
 
 class Worker:
@@ -94,7 +96,7 @@ class Worker:
             self._process.stdin.write(f"{line}\n")
             self._process.stdin.flush()
 
-    def collect(self) -> Mapping[str, list[Path]]:
+    def collect(self) -> Mapping[str, list[Run]]:
         """The files of its rows, once all are made; raises LabError if it failed."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
@@ -108,7 +110,8 @@ class Worker:
         self.end()
         if code or "files" not in told:
             raise LabError(told.get("error") or "a process that was to dissect its share has failed")
-        return {table: [Path(file) for file in files] for table, files in told["files"].items()}
+        files: dict[str, list[tuple[int, str]]] = told["files"]
+        return {table: [Run(first, Path(path)) for first, path in runs] for table, runs in files.items()}
 
     def end(self) -> None:
         """Whatever it does."""
