@@ -29,7 +29,7 @@ ALIKE = (
     *("state", "tag", "verb", "status", "enhanced", "response_code", "reply_lines", "untagged", "mailbox"),
     *("encrypted", "flaws"),
 )
-"""Fields in which conversations are much alike: they are looked at once for all that say the same in them."""
+"""Fields in which conversations are much alike: those that say the same in all of them are looked at once."""
 LOOK = -2  # in place of an outcome that the status does not tell
 
 
@@ -49,12 +49,11 @@ class Columns:
         number = packed(column(talks, "number"))
         time = np.where(times[0] == ABSENT, times[2], times[0])
         order = np.lexsort((number, numbers, time))
-        groups: dict[Any, int] = {}
-        group = np.array([groups.setdefault(talk.rows.told(ALIKE), len(groups)) for talk in talks])
-        self._models = [talks[index] for index in np.unique(group, return_index=True)[1].tolist()]
+        self._models, like = _models(talks)
         begins = np.cumsum([0, *(len(talk.rows) for talk in self._models)])
-        model = np.arange(len(flow)) + (begins[group] - first)[flow]
-        pipelined = _pipelined(talks, flow, spans, times, self._is_command()[model])
+        model = np.arange(len(flow)) + (begins[like] - first)[flow]
+        is_command = np.array([verb is not None for verb in column(self._models, "verb")], np.bool_)
+        pipelined = _pipelined(talks, flow, spans, times, is_command[model])
         self._order, self._first, self._model = order, first, model[order]
         self.number: Ints = number[order]
         self.flow: Ints = flow[order]
@@ -68,12 +67,12 @@ class Columns:
         return len(self._order)
 
     def alike(self, name: str, number: Callable[[Any], int]) -> Ints:
-        """The `number` for a field, one of ALIKE, of each row."""
+        """The `number` for a field, which is one of ALIKE."""
         found: Ints = packed(list(map(number, column(self._models, name))))[self._model]
         return found
 
     def words(self, name: str, word: Callable[[Any], Any] | None = None) -> Words:
-        """A field with text, one of ALIKE, or the `word` for it."""
+        """A field with text, or the `word` for it; one of ALIKE."""
         import numpy as np
 
         places: dict[Any, int] = {None: -1}
@@ -107,12 +106,6 @@ class Columns:
         flow = int(self.flow[index])
         return self.talks[flow].rows[int(self._order[index] - self._first[flow])]
 
-    def _is_command(self) -> Flags:
-        """Whether the rows of the models have a verb."""
-        import numpy as np
-
-        return np.array([verb is not None for verb in column(self._models, "verb")], np.bool_)
-
     def when(self, place: int) -> Numbers:
         """A field of Moments."""
         return Numbers(self.times[place], self.times[place] == ABSENT)
@@ -122,7 +115,7 @@ class Columns:
         return Numbers((replied - sent) / 1e6, (sent == ABSENT) | (replied == ABSENT))
 
     def numbers(self, name: str) -> Numbers:
-        """A field that is a number, or None."""
+        """A field that is a number, or None; one of ALIKE."""
         found = self.alike(name, lambda value: NO_NUMBER if value is None else value)
         return Numbers(found, found == NO_NUMBER)
 
@@ -167,7 +160,6 @@ class Columns:
 
 def columns(talks: Sequence[Talk], capture: str, secrets: bool) -> dict[str, list[Any] | Values]:
     """All columns, in the schema's order."""
-
     found = Columns(talks)
     return {
         "capture": Same(capture, len(found)),
@@ -201,6 +193,22 @@ def columns(talks: Sequence[Talk], capture: str, secrets: bool) -> dict[str, lis
         "frame": found.when(4),
         "reply_frame": found.when(5),
     }
+
+
+def _models(talks: Sequence[Talk]) -> tuple[list[Talk], Ints]:
+    """Talks that differ in ALIKE, and of all the index of the one that is like it."""
+    import numpy as np
+
+    models: list[Talk] = []
+    known: dict[tuple[Any, ...], int] = {}
+    like = []
+    for talk in talks:
+        told = talk.rows.told(ALIKE)
+        if told not in known:
+            known[told] = len(models)
+            models.append(talk)
+        like.append(known[told])
+    return models, np.array(like, np.int64)
 
 
 def _spans(talks: Sequence[Talk], flow: Ints) -> Ints:
