@@ -148,6 +148,24 @@ def test_flows_are_given_once_they_are_over_and_then_forgotten() -> None:
     assert max(counts) < 250
 
 
+@settings(max_examples=10)
+@given(st.integers(0, 10_000), st.integers(100, 3_000))
+def test_flows_that_are_kept_stay_what_they_were(seed: int, window: int) -> None:
+    """The room of a window is used again, but not while somebody may still look into it."""
+    raw = a_capture(seed)
+    kept = [flow for flows in Reading(io.BytesIO(raw), name="x", window=window) for flow in flows]
+    assert sorted(map(flow_facts, kept), key=lambda flow: flow[0]) == facts(raw, None)[0]
+
+
+def test_the_room_of_a_window_is_used_again() -> None:
+    raw = a_capture(3)
+    rooms = {
+        id(finished.connections.buffer.file) for finished in Reading(io.BytesIO(raw), window=500).finished()
+    }
+    kept = [finished.connections.buffer.file for finished in Reading(io.BytesIO(raw), window=500).finished()]
+    assert len(rooms) < len(kept) == len(set(map(id, kept)))
+
+
 def test_readers_share_the_flows_of_a_file() -> None:
     raw = a_capture(7)
     shares = [
