@@ -34,8 +34,9 @@ class Cursor:
 
     def skip(self, literal: bytes, *, ignore_case: bool = False) -> bool:
         """Read `literal` if it comes next; says whether it did."""
-        found = self.peek(len(literal))
-        if found != literal and not (ignore_case and found.upper() == literal.upper()):
+        if not self.data.startswith(literal, self.offset) and not (
+            ignore_case and self.peek(len(literal)).upper() == literal.upper()
+        ):
             return False
         self.offset += len(literal)
         return True
@@ -55,10 +56,11 @@ class Cursor:
 
     def take(self, pattern: re.Pattern[bytes], what: str) -> bytes:
         """Read what `pattern` matches here; it must match."""
-        found = self.maybe(pattern)
+        found = pattern.match(self.data, self.offset)
         if found is None:
             self.fail(f"expected {what}")
-        return found
+        self.offset = found.end()
+        return found.group()
 
     def octets(self, size: int, what: str) -> bytes:
         """Read exactly `size` octets, such as a literal's."""

@@ -145,8 +145,12 @@ class Buffer:
         return -1
 
     def _take(self, size: int) -> bytes:
-        taken = bytes(self._data[:size])
-        del self._data[:size]
+        if size == len(self._data):  # as of a client that waits for each reply
+            taken = bytes(self._data)
+            self._data.clear()
+        else:
+            taken = bytes(self._data[:size])
+            del self._data[:size]
         self._searched = 0
         return taken
 

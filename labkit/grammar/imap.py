@@ -159,8 +159,8 @@ def parse_arguments(at: ImapCursor, verb: str) -> tuple[Any, ...]:
 
 
 def _comes(at: ImapCursor, first: bytes) -> bool:
-    space, octet = at.peek(2)[:1], at.peek(2)[1:]
-    return space == b" " and octet != b"" and octet in first
+    coming = at.peek(2)
+    return len(coming) == 2 and coming[:1] == b" " and coming[1:] in first
 
 
 def write_command(command: Command) -> bytes:

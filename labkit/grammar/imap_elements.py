@@ -15,6 +15,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TypeVar
 
 from labkit.errors import ProtocolError
@@ -57,7 +58,8 @@ class ImapCursor(Cursor):
         super().__init__(data, rule, offset)
 
     def space(self) -> None:
-        self.expect(b" ", "a space")
+        if not self.skip(b" "):
+            self.fail("expected a space")
 
     def atom(self, what: str = "an atom") -> str:
         return self.take(ATOM, what).decode("ascii")
@@ -240,6 +242,7 @@ def encode_mailbox(name: str) -> bytes:
     )
 
 
+@lru_cache(maxsize=256)
 def decode_mailbox(raw: bytes) -> str:
     """The name that `raw` stands for; raises ProtocolError unless it is canonical."""
     try:

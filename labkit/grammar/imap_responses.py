@@ -57,6 +57,7 @@ STATUSES = ("OK", "NO", "BAD", "PREAUTH", "BYE")
 _RULE = "RFC 3501 7"
 _CODE = re.compile(rb"\[([^\]\r\n]*)\] ?")
 _LINE = re.compile(rb"[^\r\n]*")
+_LINE_ENDS = re.compile(r"[\r\n]")
 _NUMBERED = re.compile(rb"([0-9]{1,18}) ")
 _NAME = re.compile(rb"[A-Za-z][A-Za-z0-9.=+_-]*")
 _SECTION = re.compile(rb'[A-Z0-9.]+\[(?:[^"\]\r\n]|"(?:[^"\\\r\n]|\\.)*")*\](?:<[0-9]+>)?', re.IGNORECASE)
@@ -136,7 +137,7 @@ def _decoded(octets: bytes) -> str:
 
 
 def _encoded_text(text: str) -> bytes:
-    return re.sub(r"[\r\n]", " ", text).encode("utf-8", "surrogateescape")
+    return _LINE_ENDS.sub(" ", text).encode("utf-8", "surrogateescape")
 
 
 def write_response(response: Response) -> bytes:
