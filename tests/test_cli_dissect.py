@@ -46,6 +46,17 @@ def test_a_large_file_gives_what_a_small_one_gives(
     assert len(small[1].splitlines()) > 20
 
 
+def test_a_file_that_is_named_like_a_module_is_not_run_by_the_processes(
+    busy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("email", "json", "labkit"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('this is mine')")
+    monkeypatch.chdir(tmp_path)
+    alone = run(capsys, "dissect", busy, "--format", "csv")
+    assert run(capsys, "dissect", busy, "--format", "csv", "--jobs", 2) == alone
+    assert alone[0] == 0
+
+
 def test_processes_and_days(busy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parquet = "--format", "parquet", "-o"
     assert run(capsys, "dissect", busy, *parquet, tmp_path / "one.parquet") == (0, "", "")

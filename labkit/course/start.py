@@ -27,6 +27,8 @@ _OFFLINE = (
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
 )
+_MODULE = (sys.executable, "-P", "-m")
+"""How a module is run; a file email.py in the folder where somebody works is not taken for Python's own."""
 
 
 def open_lab(laid: Laid, options: Sequence[str]) -> int:
@@ -35,7 +37,7 @@ def open_lab(laid: Laid, options: Sequence[str]) -> int:
     first = write_start_page(laid)
     trust(laid)
     start = [f"--ServerApp.root_dir={laid.folder.resolve()}", f"--LabApp.default_url=/lab/tree/{first}"]
-    command = [sys.executable, "-m", "jupyterlab", *start, *_OFFLINE, *options]
+    command = [*_MODULE, "jupyterlab", *start, *_OFFLINE, *options]
     return _run(command, JUPYTER_CONFIG_PATH=os.pathsep.join(filter(None, [str(_SETTINGS), _config_path()])))
 
 
@@ -43,7 +45,7 @@ def open_app(laid: Laid, notebook: str, options: Sequence[str]) -> int:
     """One notebook as a web page: its text and widgets without its code; returns Voilà's exit code."""
     _need("voila", "app", "Voilà")
     path = _find(laid, notebook)
-    command = [sys.executable, "-m", "voila", str(path.resolve()), *options]
+    command = [*_MODULE, "voila", str(path.resolve()), *options]
     return _run(command, LABKIT_WIDGETS="1")
 
 

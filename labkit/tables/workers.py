@@ -58,13 +58,17 @@ class Worker:
     """Another process with a Maker of its own, which works in the same folder (see `_work`)."""
 
     def __init__(self, number: int, folder: Path, **asked: Any) -> None:
-        command = [sys.executable, "-m", "labkit.tables.workers", os.fspath(folder)]
+        # With the modules of this process: a file email.py where somebody works is none of them.
+        command = [sys.executable, "-P", "-m", "labkit.tables.workers", os.fspath(folder)]
         self._folder, self._number = folder, number
         self._given = self._done = 0
         self._answers: SimpleQueue[str] = SimpleQueue()
-        alone = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # numpy is to start no threads for matrices
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "OPENBLAS_NUM_THREADS": "1",  # numpy is to start no threads for matrices
+        }
         self._process = subprocess.Popen(
-            command, env=alone, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._say(json.dumps({**asked, "mark": f"{number}-"}))
         self._listening = Thread(target=self._listen, daemon=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def test_only_what_is_as_it_was_shipped_is_trusted(laid: Laid) -> None:
 def test_jupyterlab_opens_the_page_and_asks_nobody(laid: Laid, started: list[Any]) -> None:
     start.open_lab(laid, ["--no-browser"])
     command, _ = started[0]
+    assert command[:4] == [sys.executable, "-P", "-m", "jupyterlab"]  # whatever files are here
     assert "--LabApp.default_url=/lab/tree/index.ipynb" in command
     assert "--LabApp.extension_manager=readonly" in command
     assert command[-1] == "--no-browser"
@@ -95,6 +97,7 @@ def test_jupyterlab_opens_the_page_and_asks_nobody(laid: Laid, started: list[Any
 def test_voila_opens_one_notebook_with_widgets(laid: Laid, started: list[Any], named: str) -> None:
     start.open_app(laid, named, [])
     command, widgets = started[0]
+    assert command[:4] == [sys.executable, "-P", "-m", "voila"]
     assert command[-1].endswith("course/00-start-here.ipynb")
     assert widgets == "1"
 
