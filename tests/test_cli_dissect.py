@@ -52,6 +52,7 @@ def test_a_file_that_is_named_like_a_module_is_not_run_by_the_processes(
     for name in ("email", "json", "labkit"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('this is mine')")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])  # as in a notebook
     alone = run(capsys, "dissect", busy, "--format", "csv")
     assert run(capsys, "dissect", busy, "--format", "csv", "--jobs", 2) == alone
     assert alone[0] == 0

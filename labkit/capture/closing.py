@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LINGER = 1 << 16  # packets, of whatever connection
 NEVER = 1 << 62
-MARKS = (1 << 20) - 1
+MARKS = (1 << 20) - 1  # the bits of a pair by which it is marked
 
 
 def closed_at(segments: Segments, talk: Conversations) -> NDArray[np.int64]:
@@ -80,7 +80,7 @@ class Over:
         import numpy as np
 
         self._pairs, self._syns = np.zeros(0, np.uint64), np.zeros(0, np.int64)
-        self._marks = np.zeros(MARKS + 1, np.bool_)  # by the lower bits of a pair: it may be one of these
+        self._marks = np.zeros(MARKS + 1, np.bool_)  # where a pair may be one of these
 
     def add(self, segments: Segments, talk: Conversations, which: NDArray[np.int64]) -> None:
         """These conversations are over now."""

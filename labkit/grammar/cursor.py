@@ -56,11 +56,10 @@ class Cursor:
 
     def take(self, pattern: re.Pattern[bytes], what: str) -> bytes:
         """Read what `pattern` matches here; it must match."""
-        found = pattern.match(self.data, self.offset)
+        found = self.maybe(pattern)
         if found is None:
             self.fail(f"expected {what}")
-        self.offset = found.end()
-        return found.group()
+        return found
 
     def octets(self, size: int, what: str) -> bytes:
         """Read exactly `size` octets, such as a literal's."""

@@ -145,12 +145,8 @@ class Buffer:
         return -1
 
     def _take(self, size: int) -> bytes:
-        if size == len(self._data):  # as of a client that waits for each reply
-            taken = bytes(self._data)
-            self._data.clear()
-        else:
-            taken = bytes(self._data[:size])
-            del self._data[:size]
+        taken = bytes(self._data[:size])
+        del self._data[:size]
         self._searched = 0
         return taken
 

@@ -58,8 +58,7 @@ class ImapCursor(Cursor):
         super().__init__(data, rule, offset)
 
     def space(self) -> None:
-        if not self.skip(b" "):
-            self.fail("expected a space")
+        self.expect(b" ", "a space")
 
     def atom(self, what: str = "an atom") -> str:
         return self.take(ATOM, what).decode("ascii")

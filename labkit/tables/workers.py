@@ -58,13 +58,13 @@ class Worker:
     """Another process with a Maker of its own, which works in the same folder (see `_work`)."""
 
     def __init__(self, number: int, folder: Path, **asked: Any) -> None:
-        # With the modules of this process: a file email.py where somebody works is none of them.
+        # With the modules of this process, but none of the folder where somebody works: email.py, say.
         command = [sys.executable, "-P", "-m", "labkit.tables.workers", os.fspath(folder)]
         self._folder, self._number = folder, number
         self._given = self._done = 0
         self._answers: SimpleQueue[str] = SimpleQueue()
         environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(sys.path),
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             "OPENBLAS_NUM_THREADS": "1",  # numpy is to start no threads for matrices
         }
         self._process = subprocess.Popen(
