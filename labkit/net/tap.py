@@ -75,11 +75,16 @@ class Tap:
         self.stopped: set[int] = set()
         self.broken: set[int] = set()
         self._watchers: list[Callable[[Record | Connection], None]] = []
+        self._greeters: list[Callable[[Connection], None]] = []
 
     def watch(self, watcher: Callable[[Record | Connection], None]) -> Callable[[], None]:
         """Call `watcher` from now on; returns the call that ends it."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
+
+    def introduce(self, greeter: Callable[[Connection], None]) -> None:
+        """Call `greeter` with each connection as it opens: what it adds, every watcher sees."""
+        self._greeters.append(greeter)
 
     def open(
         self,
@@ -106,6 +111,8 @@ class Tap:
             service=service,
         )
         self.connections.append(connection)
+        for greeter in self._greeters:
+            greeter(connection)
         for watcher in self._watchers:
             watcher(connection)
         return connection

@@ -33,7 +33,7 @@ from labkit.net.dns import Names
 from labkit.net.driver import converse
 from labkit.net.session import Session
 from labkit.net.simulated import SimulatedNetwork
-from labkit.net.tap import Connection, Record, Side
+from labkit.net.tap import Connection, Side
 from labkit.servers.imap.session import ImapSession
 from labkit.servers.pop3 import Pop3Session
 from labkit.servers.site import Site
@@ -103,7 +103,7 @@ class World:
         self._random = random.Random(f"labkit {seed}")
         self._authority = authority
         self._tape: Tape | None = None
-        self.network.tap.watch(self._cast)
+        self.network.tap.introduce(self._cast)
         self.name_server = self.network.host("ns.example.net")
         self.network.answer(self.name_server, 53, self.names.answer, service="dns")
         for domain in domains:
@@ -186,17 +186,17 @@ class World:
         self.call(lambda: self.names.add(name, "A", host.address))
         return host
 
-    def _cast(self, seen: Record | Connection) -> None:
+    def _cast(self, new: Connection) -> None:
         """Tell a new connection which of the four devices its two ends are."""
-        if not isinstance(seen, Connection) or seen.service not in ROLES:
+        if new.service not in ROLES:
             return
-        client, server = ROLES[seen.service]
-        if seen.client_name in self.servers:
+        client, server = ROLES[new.service]
+        if new.client_name in self.servers:
             client = "sender's server"
         elif client == "sender's server":  # a user's host that does a server's work
             client = "sender's host"
-        seen.client_role = seen.client_role or client
-        seen.server_role = seen.server_role or server
+        new.client_role = new.client_role or client
+        new.server_role = new.server_role or server
 
     # Time
 

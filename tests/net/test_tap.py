@@ -21,6 +21,20 @@ def test_the_first_end_counts():
     assert (connection.closed, connection.ended, connection.closed_by) == (8, "quit", "client")
 
 
+def test_a_connection_is_introduced_before_anybody_hears_of_it():
+    tap, roles = Tap(), []
+
+    def greet(connection):
+        connection.client_role = "sender's host"
+
+    tap.watch(lambda seen: roles.append(getattr(seen, "client_role", "of a record")))
+    tap.introduce(greet)
+    connection = tap.open("tcp", (A, 1), (B, 25), 7)
+    tap.add(Record(0, 7, 8, "client", b"x", "plain"))
+    tap.close(connection, 9, "quit", "client")
+    assert roles == ["sender's host", "of a record", "sender's host"]
+
+
 def test_watchers_hear_of_everything_until_they_leave():
     tap, seen = Tap(), []
     leave = tap.watch(seen.append)
