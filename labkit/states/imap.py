@@ -9,12 +9,12 @@ the order.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 from labkit.states.machine import Machine, Status
 
 
-class State(Enum):
+class State(StrEnum):
     NOT_AUTHENTICATED = "not authenticated"
     AUTHENTICATED = "authenticated"
     SELECTED = "selected"

@@ -10,12 +10,12 @@ wrong state is answered with "-ERR" and changes nothing.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 from labkit.states.machine import Machine, Status
 
 
-class State(Enum):
+class State(StrEnum):
     AUTHORIZATION = "authorization"  # who are you?
     TRANSACTION = "transaction"  # the maildrop is locked, and the client's to read
     UPDATE = "update"  # what was marked is deleted, the lock is let go, the connection closes

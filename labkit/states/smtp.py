@@ -11,12 +11,12 @@ closed has no commands any more; a reply 421 leads there from anywhere, whatever
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 from labkit.states.machine import Machine, Status
 
 
-class State(Enum):
+class State(StrEnum):
     CONNECTED = "connected"  # the client has not said its name
     READY = "ready"
     MAIL = "mail"  # a transaction is open, without recipients
