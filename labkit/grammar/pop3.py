@@ -70,7 +70,8 @@ def write_command(command: Command) -> bytes:
 
 def parse_nothing(command: Command) -> None:
     """For commands without arguments."""
-    _arguments(command).end(f"no argument behind {command.verb}")
+    if command.argument:
+        _arguments(command).fail(f"expected no argument behind {command.verb}")
 
 
 def parse_number(command: Command) -> int:
@@ -94,13 +95,13 @@ def parse_top(command: Command) -> tuple[int, int]:
 
 def parse_text(command: Command, what: str) -> str:
     """For USER and PASS: all there is, spaces too (RFC 1939 7); UTF-8 (RFC 6856 2.2)."""
-    at = _arguments(command)
-    if at.at_end():
-        at.fail(f"expected {what}")
+    argument = command.argument
+    if not argument or b"\r" in argument or b"\n" in argument:  # write_command says which is the case
+        _arguments(command).fail(f"expected {what}")
     try:
-        return command.argument.decode()
+        return argument.decode()
     except UnicodeDecodeError:
-        at.fail(f"expected {what} in UTF-8")
+        _arguments(command).fail(f"expected {what} in UTF-8")
 
 
 _DIGEST = re.compile(r"[0-9a-f]{32}")

@@ -281,8 +281,9 @@ class Pop3Session:
 
     def _open(self, user: str) -> Reply:
         """Take the maildrop of a user who has logged in, and its lock."""
-        self._maildrop = self._policy.open(self.site, user)
-        name = self.site.account(user).address.partition("@")[0]
+        account = self.site.account(user)
+        self._maildrop = self._policy.open(self.site, account)
+        name = account.address.partition("@")[0]
         return Reply("+OK", f"{name}'s maildrop has {self._summary()}")
 
     # ---- The transaction state -------------------------------------------------------

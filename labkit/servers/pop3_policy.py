@@ -79,9 +79,8 @@ class Policy:
         of_logins = code == "AUTH" or code.startswith("SYS/")
         return code if self.offers("AUTH-RESP-CODE" if of_logins else "RESP-CODES") else None
 
-    def open(self, site: Site, user: str) -> Maildrop:
+    def open(self, site: Site, account: Account) -> Maildrop:
         """The maildrop of a user who has logged in, with its lock; raises Refused."""
-        account = site.account(user)
         if self.login_delay:
             self._keep_delay(site, account)
         try:

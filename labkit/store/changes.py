@@ -196,9 +196,9 @@ class Maildrop:
             raise StoreError("INUSE", f"another session has the maildrop of {account.address}")
         self._account: Account | None = account
         self._inbox = account.inbox
-        self._messages = list(account.inbox)
+        self._messages = list(self._inbox)
         self._marked: set[int] = set()
-        self._octets = account.inbox.octets
+        self._octets = self._inbox.octets
 
     def message(self, number: int) -> StoredMessage | None:
         """Message `number`, counted from 1; None if there is none, or if it is marked."""
