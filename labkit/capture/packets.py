@@ -70,9 +70,11 @@ class Segments:
         return len(self.frame)
 
     def __getitem__(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> Segments:
-        if which.dtype == bool and which.all():
-            return self
-        return Segments(*(getattr(self, column.name)[which] for column in fields(self)))
+        if which.dtype == bool:
+            if which.all():
+                return self
+            which = which.nonzero()[0]
+        return Segments(*(getattr(self, column.name).take(which, axis=0) for column in fields(self)))
 
     @classmethod
     def joined(cls, parts: Sequence[Segments]) -> Segments:
