@@ -51,6 +51,8 @@ def test_narrow_widgets(name: str, how: str, lab: Lab, open_notebook: Callable[.
 
 @pytest.mark.parametrize("name", [*NOTEBOOKS, "index.ipynb"])
 def test_notebooks(name: str, theme: str, lab: Lab, open_notebook: Callable[..., Any]) -> None:
+    from playwright.sync_api import expect
+
     page = lab.page
     page.set_viewport_size({**TALL, "height": TALL["height"] if name[0] != "i" else 700})
     lab.wear(theme)
@@ -58,5 +60,5 @@ def test_notebooks(name: str, theme: str, lab: Lab, open_notebook: Callable[...,
     if name[0] != "i":
         notebook.run_all()
         page.locator(".jp-WindowedPanel-outer").evaluate("panel => { panel.scrollTop = 0; }")
-        page.locator(".jp-Cell h1").first.wait_for()
+        expect(page.locator(".jp-Cell h1").first).to_be_in_viewport()  # the cells there are drawn anew
     keep(page.locator(".jp-NotebookPanel"), name.removesuffix(".ipynb"), theme)
