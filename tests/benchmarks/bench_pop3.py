@@ -155,8 +155,10 @@ def against_dovecot() -> None:
             folder = mailbox.Maildir(Path(name) / user)
             for _ in range(number):
                 folder.add(LETTER)
+        users = dict.fromkeys(MESSAGES, "secret")
         with (
-            dovecot(Path(name), dict.fromkeys(MESSAGES, "secret")) as (peer, _),
+            dovecot(Path(name), users) as (peer, _),
+            dovecot(Path(name), users, sessions=1) as (untuned, _),
             running("--serve") as ours,
             running("--bare") as bare,
         ):
@@ -170,6 +172,8 @@ def against_dovecot() -> None:
                 )
                 show([(f"labkit / Dovecot, {what}", theirs / own, target)])
                 show([("a bare protocol on the same loop / Dovecot", theirs / least, "-")])
+            theirs, own = best(3, lambda: sessions(untuned), lambda: sessions(ours))
+            show([("labkit / Dovecot as shipped (a process each), sessions", theirs / own, "-")])
 
 
 def large_maildrop() -> None:

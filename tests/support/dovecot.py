@@ -66,11 +66,11 @@ service imap-login {{
   }}
 }}
 service pop3 {{
-  service_count = 1000
+  service_count = {sessions}
   process_min_avail = 2
 }}
 service imap {{
-  service_count = 1000
+  service_count = {sessions}
   process_min_avail = 2
 }}
 """
@@ -93,8 +93,13 @@ def _free_port() -> int:
 
 
 @contextmanager
-def dovecot(mail: Path, users: Mapping[str, str], *, fsync: str = "optimized") -> Iterator[tuple[int, int]]:
-    """Its POP3 and IMAP ports; `mail` holds a Maildir for each of the users."""
+def dovecot(
+    mail: Path, users: Mapping[str, str], *, fsync: str = "optimized", sessions: int = 1000
+) -> Iterator[tuple[int, int]]:
+    """Its POP3 and IMAP ports; `mail` holds a Maildir for each of the users.
+
+    A process serves so many `sessions`, one after another; Dovecot's own default is 1.
+    """
     with tempfile.TemporaryDirectory(prefix="dovecot-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -102,7 +107,8 @@ def dovecot(mail: Path, users: Mapping[str, str], *, fsync: str = "optimized") -
         lines = [f"{user}:{{PLAIN}}{password}::::::" for user, password in users.items()]
         (folder / "users").write_text("\n".join(lines) + "\n")
         settings = folder / "dovecot.conf"
-        settings.write_text(CONFIG.format(folder=folder, mail=mail, pop3=pop3, imap=imap, fsync=fsync))
+        config = CONFIG.format(folder=folder, mail=mail, pop3=pop3, imap=imap, fsync=fsync, sessions=sessions)
+        settings.write_text(config)
         mail.chmod(0o755)
         for each in [mail, *mail.rglob("*")]:
             shutil.chown(each, "dovecot", "dovecot")
