@@ -109,6 +109,14 @@ def test_version(labkit: Labkit) -> None:
     assert labkit("--version").out == "labkit 0.1.0\n"
 
 
+def test_as_a_module_of_python(labkit: Labkit, tmp_path: Path) -> None:
+    for arguments, code in ((["--version"], 0), (["disect"], 2)):
+        command = [sys.executable, "-m", "labkit", *arguments]
+        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert Ran(ran.returncode, ran.stdout, ran.stderr) == labkit(*arguments)
+        assert ran.returncode == code
+
+
 @pytest.mark.parametrize("command", ["tour", "serve", "dissect", "export", "lab"])
 def test_help_teaches_by_examples_and_fits_a_terminal(
     labkit: Labkit, monkeypatch: pytest.MonkeyPatch, command: str
