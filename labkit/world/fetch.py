@@ -17,7 +17,7 @@ from labkit.net.outside import converse_outside, trusting
 from labkit.net.tap import Tap
 from labkit.tables import follow
 from labkit.world.devices import TLS
-from labkit.world.shelf import shelf
+from labkit.world.shelf import Shelf, shelf
 
 if TYPE_CHECKING:
     from labkit.dissect.exchange import Exchange
@@ -66,8 +66,11 @@ def fetch(options: Options, show: Callable[[Exchange], None], now: datetime | No
     Raises LabError when the server cannot be reached or refuses, or a file cannot be written.  What
     had been fetched until then is kept and remembered.
     """
-    time = now or datetime.now(UTC)
-    kept = shelf(options.to, options.account)
+    with shelf(options.to, options.account) as kept:
+        return _fetch(options, show, kept, now or datetime.now(UTC))
+
+
+def _fetch(options: Options, show: Callable[[Exchange], None], kept: Shelf, time: datetime) -> Fetched:
     before = len(kept.seen.times)
 
     def keep(messages: list[Retrieved]) -> None:

@@ -18,7 +18,7 @@ from labkit.errors import LabError
 from labkit.net.faults import CUT, PASS, Event, Verdict
 from labkit.store.files import read_messages
 from labkit.world.fetch import Fetched, Options, fetch, server_and_port
-from labkit.world.shelf import Folder, Seen, mbox_entry
+from labkit.world.shelf import Folder, Seen, mbox_entry, shelf
 
 MAIL = [
     b"Subject: one\r\n\r\n.a dot\r\n",
@@ -171,6 +171,67 @@ def test_a_program_that_dies_while_it_keeps_a_message(
     assert house.fetch(to=house.folder / to, delete=True) == Fetched(4, 0, {})
     found = list(read_messages(house.folder / to)) if to == "in.mbox" else files(house.folder / to)
     assert len(found) == 4
+
+
+def test_a_second_program_waits_outside(house: House) -> None:
+    """It would cut away what the first is about to have deleted, or forget that it is there."""
+    for to in (house.folder / "mail", house.folder / "in.mbox"):
+        with shelf(to, "bob"), pytest.raises(LabError, match=f"{to} is in use: another program"):
+            house.fetch(to=to, delete=True)
+        assert len(house.left) == 4
+    house.fetch(delete=True)
+    assert house.left == []
+
+
+def dies_in_the_middle(house: House, monkeypatch: pytest.MonkeyPatch, to: Path) -> bytes:
+    """The second message was being written; returns what there is of both."""
+    with monkeypatch.context() as dying:
+        dying.setattr(Seen, "add", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        with pytest.raises(RuntimeError, match="killed"):
+            house.fetch(to=to)
+    cut = to.read_bytes()[:-10]
+    to.write_bytes(cut)
+    return cut
+
+
+@pytest.mark.parametrize(
+    "written", [b"From a@b Mon Jan  5 10:00:00 2026\nSubject: new\n\nFor bob alone.\n\n", b"From x"]
+)
+def test_what_others_have_written_behind_a_cut_message_stays(
+    house: House, monkeypatch: pytest.MonkeyPatch, written: bytes
+) -> None:
+    mbox = house.folder / "in.mbox"
+    cut = dies_in_the_middle(house, monkeypatch, mbox)
+    mbox.write_bytes(cut + written)
+    assert house.fetch(to=mbox) == Fetched(4, 4, {})
+    assert mbox.read_bytes().startswith(cut + written)
+    assert len(list(read_messages(mbox))) >= 5
+
+
+def test_what_others_have_taken_out_before_a_cut_message_cuts_off_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mbox = house.folder / "in.mbox"
+    mbox.write_bytes(b"From a@b Mon Jan  5 08:00:00 2026\nSubject: old\n\nold\n\n")
+    cut = dies_in_the_middle(house, monkeypatch, mbox)
+    new = b"From a@b Mon Jan  5 10:00:00 2026\nSubject: new\n\n" + b"For bob alone.\n" * 40 + b"\n"
+    mbox.write_bytes(new)
+    assert len(new) > len(cut)
+    house.fetch(to=mbox)
+    assert mbox.read_bytes().startswith(new)
+
+
+def test_an_mbox_whose_last_line_has_no_end(house: House) -> None:
+    """What is added begins on a line of its own, or it would be a part of the message before."""
+    for number, end in enumerate([b"", b"\n", b"\n\n"]):
+        mbox = house.folder / f"{number}.mbox"
+        mbox.write_bytes(b"From a@b Mon Jan  5 08:00:00 2026\nSubject: old\n\nold" + end)
+        house.fetch(to=mbox)
+        assert [each.rstrip() for each in read_messages(mbox)] == [
+            b"Subject: old\r\n\r\nold",
+            *(each.rstrip() for each in MAIL),
+        ]
+        assert b"old\n\nFrom MAILER" in mbox.read_bytes()
 
 
 def test_a_full_disk_deletes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
