@@ -85,8 +85,8 @@ def fetch(
     )
     told = f"{done.fetched} fetched into {to}; {done.left} on the server."
     terminal.print(told, highlight=False, markup=False, soft_wrap=True)
-    for name, reply in done.refused.items():
-        complain(f"message {name} could not be fetched: {reply.text}")
+    for name, refused in done.refused.items():
+        complain(f"message {name}: {refused}")
     if done.refused:
         raise typer.Exit(1)
 

@@ -132,7 +132,7 @@ class DialogueSession(Generic[T]):
         return self._disconnected("the server closed the connection")
 
     def timed_out(self) -> Iterable[Action]:
-        return self._disconnected(f"no octet came in {self.idle_timeout} seconds")
+        return self._disconnected(f"no octet came in {self.idle_timeout:g} seconds")
 
     def lost(self) -> None:
         for _ in self._disconnected("the connection was lost"):

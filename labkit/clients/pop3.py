@@ -16,6 +16,7 @@ dot-stuffed.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -93,8 +94,8 @@ class Refused(LabError):
     """The server answered "-ERR"; the reply is in `reply`."""
 
     def __init__(self, verb: str, reply: Reply) -> None:
-        code = f"[{reply.code}] " if reply.code else ""
-        super().__init__(f"the server refused {verb}: {code}{reply.text}")
+        said = f"[{reply.code}] {reply.text}" if reply.code else reply.text
+        super().__init__(f"the server refused {verb}: {said or 'it does not say why'}")
         self.reply = reply
 
 
@@ -106,7 +107,7 @@ def ask(asked: Command) -> Dialogue[Reply]:
 
 def _granted(asked: Command, reply: Reply) -> Reply:
     if reply.status == "-ERR":
-        raise Refused(asked.verb, reply)
+        raise Refused(asked.verb if asked.data else "the connection", reply)
     return reply
 
 
@@ -236,7 +237,7 @@ def enter(
     if starttls is not None:
         yield from start_tls(starttls)
     if utf8 and "UTF8" in (yield from capabilities()):
-        yield from ask(command("UTF8"))
+        yield command("UTF8")  # which the server may refuse all the same (RFC 6856 2.1)
     if mechanism is None:
         yield from login(user, password)
     elif mechanism.upper() == "APOP":
@@ -279,10 +280,10 @@ def retrieve_all(
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """What a session of `fetch_new` left on the server, by unique-id; `refused` could not be had."""
+    """What `fetch_new` left on the server, by unique-id, and what could not be had or deleted, and why."""
 
     unique_ids: list[str]
-    refused: dict[str, Reply]
+    refused: dict[str, Refused]
 
 
 def fetch_new(
@@ -299,23 +300,47 @@ def fetch_new(
 ) -> Dialogue[Remaining]:
     """A whole session that loses nothing: fetch what is not `known`, delete what is `finished`.
 
-    `keep` must have stored the messages safely when it returns: whatever happens to the
-    connection then, they are not fetched again.  Only after the last of them is `finished` asked, with
-    the unique-id of each message that is kept, whether to delete it.
+    `keep` must have stored the messages safely when it returns, and `known` have their names: whatever
+    happens to the connection then, they are not fetched again.  Only after the last of them is
+    `finished` asked, with the unique-id of each message that is kept, whether to delete it.
+
+    Without UIDL all messages are fetched, and what is in them names them.
     """
     yield from enter(user, password, mechanism=mechanism, starttls=starttls, utf8=True, token=token)
-    names = yield from unique_ids()
-    refused: dict[str, Reply] = {}
+    names = yield from _names()
+    refused: dict[str, Refused] = {}
     new = [number for number, name in names.items() if name not in known]
     for window in _windows(new, WINDOW if pipelined else 1):
-        replies: tuple[Reply, ...] = yield tuple(_retr(number) for number in window)
-        answered = list(zip(window, replies, strict=True))
-        refused |= {names[number]: reply for number, reply in answered if not reply.ok}
-        keep([Retrieved(number, reply.data or b"", names[number]) for number, reply in answered if reply.ok])
-    gone = {number: name for number, name in names.items() if name not in refused and finished(name)}
-    yield from _each((_dele(number) for number in gone), pipelined)
+        fetched: list[Retrieved] = []
+        for number, reply in zip(window, (yield tuple(map(_retr, window))), strict=True):
+            name, data = names[number], reply.data or b""
+            if not reply.ok:
+                names[number] = name or str(number)
+                refused[names[number]] = Refused("RETR", reply)
+                continue
+            names[number] = name or hashlib.sha256(data).hexdigest()
+            if name or names[number] not in known:
+                fetched.append(Retrieved(number, data, names[number]))
+        if fetched:
+            keep(fetched)
+    gone = [number for number, name in names.items() if name not in refused and finished(name)]
+    for window in _windows(gone, WINDOW if pipelined else 1):
+        for number, reply in zip(window, (yield tuple(map(_dele, window))), strict=True):
+            if not reply.ok:  # as for one that IMAP has deleted meanwhile
+                refused[names[number]] = Refused("DELE", reply)
     yield from leave()
-    return Remaining([name for number, name in names.items() if number not in gone], refused)
+    left = [name for number, name in names.items() if number not in gone or name in refused]
+    return Remaining(left, refused)
+
+
+def _names() -> Dialogue[dict[int, str]]:
+    """The unique-ids; "" for each message of a server that has none, as UIDL is optional (RFC 1939 7)."""
+    try:
+        return (yield from unique_ids())
+    except Refused as refused:
+        if refused.reply.code:  # it has them, but not now
+            raise
+        return dict.fromkeys((yield from list_messages()), "")
 
 
 def _retr(number: int) -> Command:

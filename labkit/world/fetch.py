@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.clients.dialogue import DialogueSession
-from labkit.clients.pop3 import Remaining, Retrieved, fetch_new
-from labkit.errors import LabError
-from labkit.grammar.pop3 import Reply
+from labkit.clients.pop3 import Refused, Remaining, Retrieved, fetch_new
+from labkit.errors import LabError, ProtocolError
 from labkit.net.outside import converse_outside, trusting
 from labkit.net.tap import Tap
 from labkit.tables import follow
@@ -53,11 +52,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Fetched:
-    """How many were fetched now, and how many the server still has; why some could not be had."""
+    """How many were fetched now, and how many the server still has; which it refused to give or to delete."""
 
     fetched: int
     left: int
-    refused: dict[str, Reply]
+    refused: dict[str, Refused]
 
 
 def fetch(options: Options, show: Callable[[Exchange], None], now: datetime | None = None) -> Fetched:
@@ -71,10 +70,12 @@ def fetch(options: Options, show: Callable[[Exchange], None], now: datetime | No
 
 
 def _fetch(options: Options, show: Callable[[Exchange], None], kept: Shelf, time: datetime) -> Fetched:
-    before = len(kept.seen.times)
+    fetched = 0
 
     def keep(messages: list[Retrieved]) -> None:
+        nonlocal fetched
         kept.add(messages, time)
+        fetched += len(messages)
 
     def finished(unique_id: str) -> bool:
         if options.delete:
@@ -105,9 +106,10 @@ def _fetch(options: Options, show: Callable[[Exchange], None], kept: Shelf, time
                 trust=lambda: trusting(options.ca_file),
             )
         )
+    except ProtocolError as error:
+        raise LabError(f"{options.server} says what is no POP3: {error}") from error
     finally:
         stop()
-    fetched = len(kept.seen.times) - before
     kept.seen.keep_only(remaining.unique_ids)
     return Fetched(fetched, len(remaining.unique_ids), remaining.refused)
 

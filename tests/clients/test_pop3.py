@@ -13,12 +13,15 @@ from labkit.clients.pop3 import (
     GREETING,
     Command,
     Refused,
+    Remaining,
     ReplyReader,
     Retrieved,
     authenticate,
     capabilities,
     command,
     delete_messages,
+    enter,
+    fetch_new,
     greeting,
     leave,
     list_messages,
@@ -277,6 +280,93 @@ def test_a_message_that_cannot_be_fetched_leaves_everything(mrose: Account) -> N
     with pytest.raises(Refused, match="the server refused RETR: message 1 already deleted"):
         Talk(mrose, greedy()).result()
     assert len(mrose.inbox) == 3
+
+
+# New mail, from servers of all kinds
+
+BEGINNING = [Reply("+OK", "hi"), ERR, OK, OK]  # no CAPA; USER, PASS
+
+
+class Desk:
+    """Where `fetch_new` puts what it has fetched."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self.known = dict.fromkeys(known, b"")
+        self.kept: list[bytes] = []
+
+    def keep(self, messages: list[Retrieved]) -> None:
+        assert messages
+        self.known |= {message.unique_id or "": message.data for message in messages}
+        self.kept += [message.data for message in messages]
+
+    def fetch(self, *replies: Reply, delete: bool = True) -> tuple[list[bytes], Remaining]:
+        asked, remaining = play(
+            fetch_new("bob", "pw", known=self.known.keys(), keep=self.keep, finished=lambda name: delete),
+            [*BEGINNING, *replies],
+        )
+        return [each for each in wire(asked[4:]) if isinstance(each, bytes)], remaining
+
+
+def listed(*lines: bytes) -> Reply:
+    return Reply("+OK", data=b"".join(line + b"\r\n" for line in lines))
+
+
+def test_what_cannot_be_deleted_keeps_nothing_else_from_it() -> None:
+    """Somebody has deleted it by IMAP, say: the others go all the same, as QUIT is said."""
+    sent, remaining = Desk(["a", "b"]).fetch(listed(b"1 a", b"2 b"), Reply("-ERR", "gone"), OK, OK)
+    assert sent == [b"UIDL\r\n", b"DELE 1\r\n", b"DELE 2\r\n", b"QUIT\r\n"]
+    assert remaining.unique_ids == ["a"]
+    assert [(name, str(why)) for name, why in remaining.refused.items()] == [
+        ("a", "the server refused DELE: gone")
+    ]
+
+
+def test_a_server_without_uidl_gives_everything_and_the_content_tells_what_is_new() -> None:
+    desk, one, two = Desk(), Reply("+OK", data=b"one\r\n"), Reply("+OK", data=b"two\r\n")
+    sent, remaining = desk.fetch(ERR, listed(b"1 5", b"2 5"), one, two, OK, delete=False)
+    assert sent == [b"UIDL\r\n", b"LIST\r\n", b"RETR 1\r\n", b"RETR 2\r\n", b"QUIT\r\n"]
+    assert desk.kept == [b"one\r\n", b"two\r\n"]
+    assert remaining.unique_ids == list(desk.known)
+    three = Reply("+OK", data=b"three\r\n")
+    sent, remaining = desk.fetch(ERR, listed(b"1 5", b"2 5", b"3 7"), two, ERR, three, OK, OK, OK)
+    assert desk.kept == [b"one\r\n", b"two\r\n", b"three\r\n"]
+    assert sent[-3:] == [b"DELE 1\r\n", b"DELE 3\r\n", b"QUIT\r\n"]
+    assert (remaining.unique_ids, list(remaining.refused)) == (["2"], ["2"])
+
+
+def test_a_server_that_has_unique_ids_but_not_now() -> None:
+    with pytest.raises(Refused, match="UIDL"):
+        Desk().fetch(Reply("-ERR", "later", "SYS/TEMP"))
+
+
+def test_messages_with_one_unique_id_are_all_fetched() -> None:
+    desk = Desk()
+    desk.fetch(listed(b"1 a", b"2 a"), Reply("+OK", data=b"one"), Reply("+OK", data=b"two"), OK, OK, OK)
+    assert desk.kept == [b"one", b"two"]
+
+
+def test_utf8_may_be_offered_and_refused() -> None:
+    """RFC 6856 2.1: then the client goes on without it."""
+    asked, _ = play(
+        enter("bob", "pw", utf8=True), [Reply("+OK", "hi"), listed(b"UTF8"), Reply("-ERR", "no"), OK, OK]
+    )
+    assert wire(asked)[1:] == [b"CAPA\r\n", b"UTF8\r\n", b"USER bob\r\n", b"PASS pw\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "reply", "words"),
+    [
+        (
+            greeting(),
+            Reply("-ERR", "busy", "SYS/TEMP"),
+            r"the server refused the connection: \[SYS/TEMP\] busy",
+        ),
+        (retrieve(1), Reply("-ERR"), "the server refused RETR: it does not say why"),
+    ],
+)
+def test_a_refusal_in_words(asked: Dialogue[object], reply: Reply, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        play(asked, [reply])
 
 
 def test_a_server_that_closes_is_named() -> None:

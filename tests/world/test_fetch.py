@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,11 @@ def test_refusals_are_sentences(house: House) -> None:
         house.fetch(tls="implicit", ca_file=None)
     with pytest.raises(LabError, match=r"no TLS with 127\.0\.0\.1"):
         house.fetch(tls="STARTTLS", ca_file=None)
+    smtp = replace(house.options(), port=house.bob.server.listeners["smtp"].port)
+    with pytest.raises(
+        LabError, match=r"127\.0\.0\.1 says what is no POP3: expected '\+OK' or '-ERR' at byte 0"
+    ):
+        fetch(smtp, lambda row: None)
     (house.folder / "mail" / ".labkit-fetch.json").write_text("no JSON")
     with pytest.raises(LabError, match="is not what labkit fetch has written there"):
         house.fetch()
