@@ -13,5 +13,7 @@ def sentence_of(error: LabError) -> str:
 
 
 def complain(sentence: str) -> None:
-    """Tell it on stderr, beside what the command writes."""
-    print(f"labkit: {sentence}", file=sys.stderr)
+    """Tell it on stderr; what a server said in it gets no hold of the terminal."""
+    from labkit.views.words import visible
+
+    print(f"labkit: {visible(sentence)}", file=sys.stderr)

@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 
 from labkit import World
 from labkit.cli.program import program
+from labkit.clients.pop3 import Refused
 from labkit.errors import LabError
+from labkit.grammar.pop3 import Reply
 from labkit.net.faults import CUT, PASS, Event, Verdict
 from labkit.store.files import read_messages
 from labkit.world.fetch import Fetched, Options, fetch, server_and_port
@@ -322,3 +324,14 @@ def test_the_command(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "0 fetched" in told.output
     assert CliRunner().invoke(program(), [*where, "--tls", "--starttls"]).exit_code == 2
     assert CliRunner().invoke(program(), [*where, "--delete", "--keep-days", "3"]).exit_code == 2
+
+
+def test_the_server_s_words_get_no_hold_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuses = {"1": Refused("RETR", Reply("-ERR", "no\x1b[2J\x07"))}
+    monkeypatch.setattr("labkit.world.fetch.fetch", lambda options, show: Fetched(0, 1, refuses))
+    monkeypatch.setenv("LABKIT_PASSWORD", "secret")
+    told = CliRunner().invoke(program(), ["fetch", "--from", "127.0.0.1:1", "--user", "bob"])
+    assert told.exit_code == 1
+    assert "message 1: the server refused RETR: no\\x1b[2J\\x07\n" in told.output
