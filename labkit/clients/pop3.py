@@ -26,6 +26,7 @@ from labkit.errors import LabError
 from labkit.grammar import pop3, sasl
 from labkit.grammar.framing import CRLF, Buffer, dot_unstuff
 from labkit.grammar.pop3 import Reply
+from labkit.grammar.saslprep import saslprep
 from labkit.net.session import StartTLS
 
 LINE_LIMIT = 65_536
@@ -126,11 +127,15 @@ def login(user: str, password: str) -> Dialogue[Reply]:
 
 
 def apop(user: str, password: str, greeting: Reply) -> Dialogue[Reply]:
-    """APOP: a digest crosses the wire; LabError if the greeting offers none (RFC 1939 7)."""
+    """APOP: a digest crosses the wire; LabError if the greeting offers none (RFC 1939 7).
+
+    Both sides prepare name and password in one way (RFC 6856 2.2).
+    """
     timestamp = pop3.find_timestamp(greeting.text)
     if timestamp is None:
         raise LabError(f"the server does not offer APOP: its greeting is {greeting.text!r}")
-    return (yield from ask(command("APOP", user, pop3.apop_digest(timestamp, password))))
+    digest = pop3.apop_digest(timestamp, saslprep(password))
+    return (yield from ask(command("APOP", saslprep(user), digest)))
 
 
 def authenticate(mechanism: str, user: str, password: str, *, token: Token = fresh) -> Dialogue[Reply]:

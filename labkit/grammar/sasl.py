@@ -35,7 +35,7 @@ from typing import Protocol, TypeAlias
 
 from labkit.errors import LabError, ProtocolError
 from labkit.grammar import scram
-from labkit.grammar.saslprep import saslprep
+from labkit.grammar.saslprep import on_file
 
 LINE_LIMIT = 12_288
 """Octets of the longest line of an exchange, with CRLF (RFC 4954 4)."""
@@ -104,14 +104,7 @@ def check_password(keys: Keyring, user: str, password: str) -> str:
 
 def same_text(expected: str, given: str) -> bool:
     """Compare two passwords in time that tells nothing, once both are prepared (RFC 4013)."""
-    return hmac.compare_digest(_prepared(expected), _prepared(given))
-
-
-def _prepared(text: str) -> bytes:
-    try:
-        return saslprep(text).encode()
-    except ProtocolError:  # it can still be equal to the octet
-        return text.encode()
+    return hmac.compare_digest(on_file(expected).encode(), on_file(given).encode())
 
 
 def _plain(keys: Keyring, initial: bytes | None) -> Server:

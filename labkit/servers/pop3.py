@@ -35,7 +35,7 @@ from labkit.grammar.pop3 import (
     top_of,
     write_reply,
 )
-from labkit.grammar.saslprep import saslprep
+from labkit.grammar.saslprep import on_file, saslprep
 from labkit.net.session import Action, Close, Delay, Send, StartTLS
 from labkit.servers.pop3_languages import LANGUAGES, choose, translated
 from labkit.servers.pop3_policy import NEVER, REGISTRY, Policy, Refused, code_of, provides
@@ -255,7 +255,7 @@ class Pop3Session:
         name, digest = parse_apop(command)
 
         def holds(password: str) -> bool:
-            expected = apop_digest(self.timestamp, saslprep(password))
+            expected = apop_digest(self.timestamp, on_file(password))
             return compare_digest(expected.encode(), digest.encode())
 
         return self._open(sasl.prove(self.site, saslprep(name), holds))

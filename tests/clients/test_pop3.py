@@ -16,6 +16,7 @@ from labkit.clients.pop3 import (
     Remaining,
     ReplyReader,
     Retrieved,
+    apop,
     authenticate,
     capabilities,
     command,
@@ -33,7 +34,7 @@ from labkit.clients.pop3 import (
     unique_ids,
 )
 from labkit.errors import LabError, ProtocolError
-from labkit.grammar.pop3 import Reply
+from labkit.grammar.pop3 import Reply, apop_digest
 from labkit.net.session import Close, Send, StartTLS
 from labkit.servers.pop3 import Pop3Session
 from labkit.servers.site import Site
@@ -107,6 +108,14 @@ def test_a_refusal_is_raised_with_its_reply() -> None:
     with pytest.raises(Refused, match=r"the server refused PASS: \[IN-USE\] locked") as refused:
         play(login("mrose", "secret"), [OK, Reply("-ERR", "locked", "IN-USE")])
     assert refused.value.reply.code == "IN-USE"
+
+
+def test_apop_prepares_name_and_password() -> None:
+    """As the server does (RFC 6856 2.2): they may have been typed in another form."""
+    offer = Reply("+OK", "ready <1896.697170952@dbc.mtview.ca.us>")
+    asked, _ = play(apop("ju\u0308rgen", "pa\u0308ss", offer), [OK])
+    digest = apop_digest("<1896.697170952@dbc.mtview.ca.us>", "p\u00e4ss")
+    assert wire(asked) == [f"APOP j\u00fcrgen {digest}\r\n".encode()]
 
 
 def test_authenticate_keeps_the_initial_response_until_asked() -> None:

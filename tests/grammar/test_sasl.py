@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 from collections.abc import Callable
 
 import pytest
@@ -216,8 +217,9 @@ SHA1 = next(responses for mechanism, _, responses, _ in TALKS if mechanism == "S
         ("XOAUTH2", [b"user=user\1auth=Bearer wrong\1\1", b""]),
     ],
 )
+@pytest.mark.parametrize("password", ["right", "\u05d0 that SASLprep forbids"])
 def test_a_wrong_secret_and_a_user_who_is_not_there_look_the_same(
-    mechanism: str, responses: list[bytes | None]
+    mechanism: str, responses: list[bytes | None], password: str
 ) -> None:
     def tell(keys: Keys) -> tuple[list[Challenge | User], str]:
         answers: list[Challenge | User] = []
@@ -228,7 +230,18 @@ def test_a_wrong_secret_and_a_user_who_is_not_there_look_the_same(
         assert not isinstance(denied.value, NotAllowed)
         return answers, str(denied.value)
 
-    assert tell(Keys(user="right")) == tell(Keys())
+    assert tell(Keys(user=password)) == tell(Keys())
+
+
+def test_a_scram_server_takes_as_long_for_a_name_that_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It hashes in every attempt: what is remembered of a user is told by the clock."""
+    hashed: list[bytes] = []
+    pbkdf2 = hashlib.pbkdf2_hmac
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", lambda *given: hashed.append(given[1]) or pbkdf2(*given))
+    for keys in (Keys(user="right"), Keys(user="right"), Keys(), Keys()):
+        with pytest.raises(Denied):
+            talk("SCRAM-SHA-1", keys, SHA1[:2])
+    assert hashed == [b"right", b"right", b"", b""]
 
 
 def test_a_bad_token_is_explained_before_it_is_refused() -> None:

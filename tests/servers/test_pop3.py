@@ -385,6 +385,8 @@ def test_apop(wire: Wire) -> None:
     timestamp = wire.greeting.split()[-1]
     assert wire(f"APOP mrose {apop_digest(timestamp, 'wrong')}") == "-ERR [AUTH] wrong name or password"
     assert wire(f"APOP nobody {apop_digest(timestamp, '')}") == "-ERR [AUTH] wrong name or password"
+    wire.session.site.store.add_user("odd@dewey", "\u05d0 that SASLprep forbids")
+    assert wire(f"APOP odd {apop_digest(timestamp, '')}") == "-ERR [AUTH] wrong name or password"
     assert wire("APOP mrose").startswith("-ERR expected a name, a space and a digest")
     digest = apop_digest(timestamp, "sec ret")
     for other in (digest.upper(), digest[1:], "sec ret", digest + "0"):
