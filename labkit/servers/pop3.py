@@ -45,6 +45,11 @@ from labkit.store.changes import Maildrop
 from labkit.store.mailbox import StoredMessage, StoreError
 
 LEGAL = {state: frozenset(MACHINE.legal(state)) for state in State}
+ONE_STATE = {
+    "STLS": State.AUTHORIZATION,  # RFC 2595 8
+    "IMPLEMENTATION": State.TRANSACTION,  # which program this is, is not for strangers (RFC 2449 6.9)
+}
+"""Where CAPA tells of them; all others are told in both states (RFC 2449 5)."""
 ERROR_LIMIT = 100
 """So often "-ERR" is said on one connection; then the server hangs up."""
 
@@ -197,14 +202,13 @@ class Pop3Session:
     def _capa(self, command: Command) -> Reply:
         parse_nothing(command)
         names = [name for name in REGISTRY.advertised() if self._offers(name)]
+        names = [name for name in names if ONE_STATE.get(name, self.state) is self.state]
         return Reply("+OK", "Capability list follows", data=_listing(map(self._policy.line, names)))
 
     def _offers(self, capability: str) -> bool:
         """Whether a capability is there, here and now."""
         if capability == "STLS" and (self.site.tls is None or self._secure):
             return False
-        if capability == "IMPLEMENTATION" and self.state is not State.TRANSACTION:
-            return False  # which program this is, is not for strangers
         return self._policy.offers(capability)
 
     @provides("LANG", "LANG")
