@@ -26,22 +26,20 @@ def read_messages(path: Path) -> Iterator[bytes]:
     """The messages in a file or folder, in the order they lie there.
 
     A folder must be a Maildir (with cur and new); a file that begins with "From " is an mbox, any
-    other file is one message.  Raises LabError for what is none of them, is damaged or cannot be read.
+    other file is one message.  Raises LabError for what is none of them, is damaged or cannot be read;
+    of a Maildir, behind all messages that are whole.
     """
     try:
         yield from _messages(path)
     except OSError as error:
-        raise LabError(f"cannot read {path}: {error.strerror or error}") from error
+        raise LabError(f"cannot read {error.filename or path}: {error.strerror or error}") from error
 
 
 def _messages(path: Path) -> Iterator[bytes]:
     if path.is_dir():
         if not (path / "cur").is_dir() or not (path / "new").is_dir():
             raise LabError(f"{path} is a folder, but no Maildir: it has no cur and new in it")
-        folder = mailbox.Maildir(path, create=False)
-        yield from (
-            canonical(_sound(folder.get_bytes(key), f"{path}, {key}")) for key in sorted(folder.keys())
-        )
+        yield from _maildir(path)
         return
     data = path.read_bytes()
     if not data:
@@ -57,6 +55,20 @@ def _messages(path: Path) -> Iterator[bytes]:
         yield from (canonical(_QUOTED.sub(rb"\1", box.get_bytes(key))) for key in box.iterkeys())
     finally:
         box.close()
+
+
+def _maildir(path: Path) -> Iterator[bytes]:
+    folder = mailbox.Maildir(path, create=False)
+    damaged: list[str] = []
+    for key in sorted(folder.keys()):
+        try:
+            yield canonical(_sound(folder.get_bytes(key), f"{path}, {key}"))
+        except KeyError:  # a mail program has taken it out meanwhile
+            continue
+        except Damaged as error:
+            damaged.append(str(error))
+    if damaged:
+        raise Damaged("; ".join(damaged))
 
 
 def _sound(data: bytes, name: str) -> bytes:

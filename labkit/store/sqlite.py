@@ -46,6 +46,8 @@ def open_store(folder: Path, now: Callable[[], datetime], *, create: bool = True
     try:
         if not file.exists():
             _make(folder, file, create)
+        if not (os.access(folder, os.W_OK) and os.access(file, os.W_OK)):
+            raise LabError("it is read-only")
         database = sqlite3.connect(file, timeout=0, isolation_level=None, check_same_thread=False)
         shelf = Shelf(database)
         shelf.prepare()

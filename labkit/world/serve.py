@@ -271,7 +271,7 @@ def _file_mail(store: Store, address: str, paths: Sequence[Path]) -> list[str]:
     left_out: list[str] = []
     for path in paths:
         try:
-            messages += list(read_messages(path))
+            messages.extend(read_messages(path))
         except Damaged as error:
             left_out.append(str(error))
     account.import_(messages)

@@ -57,9 +57,30 @@ def test_a_damaged_mailbox_is_refused_by_name_and_octet(tmp_path: Path) -> None:
     (tmp_path / "crash.mbox").write_bytes(b"From a\nSubject: one\n\n" + bytes(4096))
     with pytest.raises(LabError, match=r"crash\.mbox is damaged: a NUL at octet 21"):
         list(read_messages(tmp_path / "crash.mbox"))
+
+
+def test_what_is_damaged_in_a_maildir_is_named_behind_the_others(tmp_path: Path) -> None:
     folder = mailbox.Maildir(tmp_path / "Maildir")
-    key = folder.add(ONE + b"\0")
-    with pytest.raises(LabError, match=rf"Maildir, {key} is damaged: a NUL at octet {len(ONE)}"):
+    first, _, third = (folder.add(message) for message in (ONE + b"\0", TWO, b"\0"))
+    found: list[bytes] = []
+    with pytest.raises(LabError) as damaged:
+        found.extend(read_messages(tmp_path / "Maildir"))
+    assert found == [canonical(TWO)]
+    assert f"Maildir, {first} is damaged: a NUL at octet {len(ONE)}" in str(damaged.value)
+    assert f"Maildir, {third} is damaged: a NUL at octet 0" in str(damaged.value)
+
+
+def test_a_maildir_that_a_mail_program_works_in(tmp_path: Path) -> None:
+    """What it takes out while we read is passed over; what cannot be read is named."""
+    folder = mailbox.Maildir(tmp_path / "Maildir")
+    for message in (ONE, TWO):
+        folder.add(message)
+    reading = read_messages(tmp_path / "Maildir")
+    assert next(reading) in (canonical(ONE), canonical(TWO))
+    folder.clear()
+    assert list(reading) == []
+    (tmp_path / "Maildir" / "new" / "3.gone").symlink_to("nowhere")
+    with pytest.raises(LabError, match=r"cannot read .*new.3\.gone: No such file"):
         list(read_messages(tmp_path / "Maildir"))
 
 

@@ -165,6 +165,14 @@ def test_a_folder_belongs_to_one_process(tmp_path: Path) -> None:
         assert len(account.inbox) == 1
 
 
+@pytest.mark.parametrize("read_only", ["lab", FILE])
+def test_what_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: str) -> None:
+    """As on a disk for reading only, where SQLite speaks of an error of input and output."""
+    open_store(tmp_path / "lab", now).close()
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != read_only)
+    assert refused(tmp_path / "lab") == "it is read-only"
+
+
 def test_folders_that_are_something_else(tmp_path: Path) -> None:
     (tmp_path / "letter.eml").write_bytes(b"")
     assert refused(tmp_path) == f"it has other files in it, and no {FILE}"
