@@ -140,7 +140,7 @@ def _numbers(at: Cursor, *names: str) -> Iterator[int]:
         if position:
             at.expect(b" ", f"{name} behind a space")
         yield int(at.take(_NUMBER, name))
-    at.end()
+    at.end("the end of the line")
 
 
 # ---- Replies -------------------------------------------------------------------------

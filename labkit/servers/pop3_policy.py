@@ -102,6 +102,9 @@ class Policy:
 
     @provides("EXPIRE")
     def _remove_expired(self, site: Site, account: Account) -> None:
-        if self.expire:
+        if self.expire and account.lock():  # else another session reads them: nothing goes (RFC 1939 4)
             oldest = site.now() - timedelta(days=self.expire)
-            account.inbox.expunge([each.uid for each in account.inbox if each.internal_date <= oldest])
+            try:
+                account.inbox.expunge([each.uid for each in account.inbox if each.internal_date <= oldest])
+            finally:
+                account.unlock()

@@ -457,6 +457,20 @@ def test_messages_expire(site: Site, mrose: Account) -> None:
     assert len(mrose.inbox) == 1
 
 
+def test_what_another_session_reads_does_not_expire(site: Site, mrose: Account) -> None:
+    """Its lock keeps every message until it comes to its update state (RFC 1939 4)."""
+    reader = Wire(Pop3Session(site)).login()
+    later = replace(site, now=lambda: site.now() + timedelta(days=30))
+    second = Wire(Pop3Session(later, expire=30))
+    second("USER mrose")
+    assert second("PASS sec ret") == "-ERR [IN-USE] maildrop already locked"
+    assert len(mrose.inbox) == 2
+    reader("QUIT")
+    second("USER mrose")
+    assert second("PASS sec ret").startswith("+OK")
+    assert (second("STAT"), len(mrose.inbox)) == ("+OK 0 0", 0)
+
+
 def test_expire_0_keeps_only_what_was_not_retrieved(site: Site, mrose: Account) -> None:
     wire = Wire(Pop3Session(site, expire=0))
     assert "EXPIRE 0" in capabilities(wire)
