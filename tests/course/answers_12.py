@@ -128,6 +128,8 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
              "yours has 64 characters"),
             ((apop(lambda timestamp: "bob@example.org secret-bob"),), "yours has 10 characters"),
             ((apop(lambda timestamp: md5(timestamp + "secret-bob")),), "two arguments"),
+            ((apop(lambda timestamp: "bob@example.org " + md5(timestamp + "secret-bob").upper()),),
+             "The digest is right, and refused all the same"),
             ((apop(lambda timestamp: f"alice@example.org {md5(timestamp + 'secret-bob')}"),),
              "The name in your APOP is “alice@example.org”"),
         ],

@@ -15,8 +15,11 @@ Tables = dict[str, list[Any]]
 LOGIN = "USER bob@example.org\nPASS secret-bob\n"
 
 
-def tuesday(*lines: str) -> Tables:
-    """Monday's letters fetched, the first of them deleted elsewhere, two new ones; then this is typed."""
+def tuesday(*lines: str, before: str = "") -> Tables:
+    """Monday's letters fetched, the first of them deleted elsewhere, two new ones; then this is typed.
+
+    `before` is typed on a connection that nobody closes.
+    """
     world, bob = _world()
     inbox = bob.server.mailbox("bob@example.org")
     for number in (1, 2, 3):
@@ -25,6 +28,10 @@ def tuesday(*lines: str) -> Tables:
     _type(bob, f"{LOGIN}DELE 1\nQUIT")
     for number in (1, 2):
         inbox.append(bob.compose(to=bob, subject=f"Tuesday {number}"))
+    if before:
+        console = bob.console("mail.example.org", 110)
+        console.connect()
+        console.type(LOGIN + before)
     if lines:
         _type(bob, LOGIN + "\n".join(lines))
     return _tables(world)
@@ -183,11 +190,15 @@ CASES: dict[str, tuple[Any, ...]] = {
     "13.1": (
         (tuesday("UIDL", "QUIT"),),
         [(tuesday("UIDL", "RETR 3", "RETR 4", "QUIT"),),
-         (tuesday("UIDL 3", "RETR 3", "UIDL", "RETR 4"),)],
+         (tuesday("UIDL 3", "RETR 3", "UIDL", "RETR 4"),),
+         (tuesday("UIDL", "RETR 3", "RETR 4", before="RETR 1\nRETR 3\nQUIT"),)],
         [
             ((tuesday("UIDL", "RETR 1", "RETR 2", "RETR 3", "RETR 4"),), "“Monday 2” was fetched again"),
             ((tuesday("UIDL", "RETR 4", "QUIT"),), "“Tuesday 1” is still on the server"),
             ((tuesday("RETR 3", "RETR 4", "QUIT"),), "how did your program know"),
+            ((tuesday("UIDL", "RETR b'3'"),), "RETR asked for letter “b'3'”, which is no number"),
+            ((tuesday("UIDL", before="UIDL\nRETR b'3'"),), "still has the maildrop"),
+            ((tuesday("UIDL", "RETR 17", "QUIT"),), "RETR was refused with `-ERR no such message"),
         ],
     ),
     "13.2": (

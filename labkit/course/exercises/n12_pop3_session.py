@@ -154,6 +154,8 @@ def apop_by_hand(capture: Evidence) -> str | None:
     timestamp = find_timestamp(own[0].get("text") or "") if own else None
     if timestamp is None:
         return "The greeting of this connection has no timestamp, so it offers no APOP."
+    if digest.lower() == _md5(timestamp + PASSWORD):
+        return f"The digest is right, and refused all the same; the reply says why: `{reply_words(last)}`."
     elsewhere = [find_timestamp(row.get("text") or "") for row in greetings]
     return _wrong_digest(digest, timestamp, [each for each in elsewhere if each and each != timestamp])
 

@@ -56,8 +56,9 @@ def only_what_is_new(capture: Evidence) -> str | None:
     before = {row["message_id"] for row in rows if row["connection"] == first}
     later = [row for row in rows if row["connection"] != first]
     if not later:
-        return "Nothing was fetched on Tuesday yet. Ask for the names of the letters, and compare."
-    again = [row for row in later if row["message_id"] in before]
+        return _nothing_fetched(capture, first)
+    last = later[-1]["connection"]
+    again = [row for row in later if row["message_id"] in before and row["connection"] == last]
     if again:
         return (
             f"The letter “{short(again[0]['subject'], 40)}” was fetched again; the PC had it since Monday. "
@@ -69,9 +70,34 @@ def only_what_is_new(capture: Evidence) -> str | None:
             f"The letter “{missing[0]}” is still on the server, and not on the PC. Letter 1 of Monday is "
             "gone, so all numbers have moved: go by the names."
         )
-    if not select(capture.exchanges, connection=later[-1]["connection"], verb="UIDL"):
+    if not select(capture.exchanges, connection=last, verb="UIDL"):
         return "These are the right letters. But how did your program know? Ask the server with UIDL."
     return None
+
+
+def _nothing_fetched(capture: Evidence, monday: int | None) -> str:
+    """What a program may have stopped at on Tuesday."""
+    refused = [
+        row
+        for row in capture.exchanges
+        if row.get("verb") in ("PASS", "RETR") and row["status"] == "-ERR" and row["connection"] != monday
+    ]
+    if not refused:
+        return "Nothing was fetched on Tuesday yet. Ask for the names of the letters, and compare."
+    row = refused[-1]
+    if row.get("response_code") == "IN-USE":
+        return (
+            "The login was refused with [IN-USE]: an earlier session, which stopped at an error, still has "
+            "the maildrop. Run the section from its first cell."
+        )
+    wanted = str(row.get("argument") or "")
+    if row["verb"] == "RETR" and not wanted.isdecimal():
+        return (
+            f"RETR asked for letter “{short(wanted, 20)}”, which is no number: `{reply_words(row)}`. What "
+            "`poplib` returns is bytes; `int(number)` makes a number of them. Run the section from its "
+            "first cell."
+        )
+    return f"{row['verb']} was refused with `{reply_words(row)}`."
 
 
 @exercise(
