@@ -8,6 +8,7 @@ stored octets.  Maildir keeps the system flags.  Keywords are kept by none of th
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,9 @@ from labkit.store.accounts import Account
 from labkit.store.mailbox import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Mailbox, StoredMessage, StoreError
 
 Format = Literal["mbox", "maildir", "eml"]
+
+LONGEST = 200
+"""Octets of a name, which with what comes behind it are fewer than the 255 of most file systems."""
 
 _LETTERS = {DRAFT: "D", FLAGGED: "F", ANSWERED: "R", SEEN: "S", DELETED: "T"}  # of Maildir, sorted
 _UNSAFE = re.compile(r'[/%\\:*?"<>|]|^\.|\.(?=(?:eml|mbox)$)|^[cnt](?=(?:ur|ew|mp)$)')
@@ -58,8 +62,12 @@ def export(accounts: Sequence[Account], target: Path, format: Format) -> Exporte
 
 
 def file_name(name: str) -> str:
-    """An address, or one level of a mailbox's name, as the name of a file."""
-    return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", name)
+    """An address, or one level of a mailbox's name, as the name of a file; a long one ends in a hash."""
+    safe = _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", name)
+    octets = safe.encode()
+    if len(octets) <= LONGEST:
+        return safe
+    return octets[:LONGEST].decode(errors="ignore") + "%" + hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def _readable(box: Mailbox, done: Exported) -> Iterator[tuple[StoredMessage, bytes]]:

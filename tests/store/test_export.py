@@ -10,7 +10,7 @@ import pytest
 
 from labkit.errors import LabError
 from labkit.store.accounts import Account, Store
-from labkit.store.export import export, file_name
+from labkit.store.export import Format, export, file_name
 from labkit.store.files import read_messages
 from labkit.store.mailbox import StoreError
 
@@ -72,6 +72,17 @@ def test_an_eml_is_the_very_octets(bob: Account, tmp_path: Path) -> None:
 )
 def test_names_that_files_can_have(name: str, file: str) -> None:
     assert file_name(name) == file
+
+
+@pytest.mark.parametrize("format", ["mbox", "maildir", "eml"])
+def test_names_that_are_too_long_for_a_file(bob: Account, tmp_path: Path, format: Format) -> None:
+    """IMAP's mailboxes may have 255 characters; one such keeps no other from being written."""
+    for last in "xy":
+        bob.create("\u65e5" * 100 + last).append(TWO)
+    assert export([bob], tmp_path / "out", format).messages == 15
+    names = {file_name("\u65e5" * 100 + last) for last in "xy"}
+    assert len(names) == 2
+    assert all(name.startswith("\u65e5" * 66 + "%") and len(name.encode()) < 240 for name in names)
 
 
 def test_a_folder_with_something_in_it_is_left_alone(bob: Account, tmp_path: Path) -> None:
