@@ -23,10 +23,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from labkit.store.journal import Imported, Journal, Ledger, Transaction
 from labkit.store.mailbox import SPECIAL_USES, Mailbox, StoredMessage, StoreError
 from labkit.store.spool import Spool
+
+if TYPE_CHECKING:
+    from labkit.store.files import Letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,25 +177,25 @@ class Account:
             raise ValueError(f"not a reverse-path: {reverse_path!r}")
         return self.inbox.append(b"Return-Path: <" + reverse_path.encode() + b">\r\n" + message)
 
-    def import_(self, messages: Iterable[bytes]) -> int:
+    def import_(self, letters: Iterable[Letter]) -> int:
         """File messages out of files into INBOX, all in one step, but none that was filed so before.
 
         So the same files can be named again at every start, though messages were read and deleted
         meanwhile.  Of equal messages that come together each counts.  Returns how many were new.
         """
         copies: Counter[str] = Counter()
-        new: dict[str, bytes] = {}
-        for message in messages:
-            digest = hashlib.sha256(message).hexdigest()
+        new: dict[str, Letter] = {}
+        for letter in letters:
+            digest = hashlib.sha256(letter.data).hexdigest()
             copies[digest] += 1
-            new[f"{digest}.{copies[digest]}"] = message
+            new[f"{digest}.{copies[digest]}"] = letter
         for name in self.imported & new.keys():
             del new[name]
         with self.store.transaction() as work:
             work.undo(lambda: self.imported.difference_update(new))
             self.imported.update(new)
             work.touch(*(Imported(self, name) for name in new))
-            self.inbox.extend((message, (), None) for message in new.values())
+            self.inbox.extend(new.values())
         return len(new)
 
     def lock(self) -> bool:

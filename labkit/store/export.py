@@ -20,14 +20,14 @@ from typing import Literal
 from labkit.errors import LabError
 from labkit.message.fields import get
 from labkit.store.accounts import Account
-from labkit.store.mailbox import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Mailbox, StoredMessage, StoreError
+from labkit.store.files import LETTERS
+from labkit.store.mailbox import Mailbox, StoredMessage, StoreError
 
 Format = Literal["mbox", "maildir", "eml"]
 
 LONGEST = 200
 """Octets of a name, which with what comes behind it are fewer than the 255 of most file systems."""
 
-_LETTERS = {DRAFT: "D", FLAGGED: "F", ANSWERED: "R", SEEN: "S", DELETED: "T"}  # of Maildir, sorted
 _UNSAFE = re.compile(r'[/%\\:*?"<>|]|^\.|\.(?=(?:eml|mbox)$)|^[cnt](?=(?:ur|ew|mp)$)')
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
 
@@ -98,7 +98,7 @@ def _write_maildir(place: Path, messages: Iterator[tuple[StoredMessage, bytes]])
         (place / part).mkdir(parents=True, exist_ok=True)
     for message, data in messages:
         since = message.internal_date.timestamp()
-        flags = "".join(letter for flag, letter in _LETTERS.items() if flag in message.flags)
+        flags = "".join(letter for flag, letter in LETTERS.items() if flag in message.flags)
         file = place / "cur" / f"{message.uid:010}.{since:.0f}.labkit:2,{flags}"
         file.write_bytes(data.replace(b"\r\n", b"\n"))
         os.utime(file, (since, since))

@@ -27,7 +27,7 @@ from labkit.message.address import parse_mailbox
 from labkit.net.loopback import LoopbackNetwork
 from labkit.net.tcp import LOCALHOST
 from labkit.store.accounts import Store
-from labkit.store.files import Damaged, read_messages
+from labkit.store.files import Damaged, Letter, read_letters
 from labkit.store.sqlite import open_store
 from labkit.tables import follow
 from labkit.world.faults import switched_on
@@ -267,14 +267,14 @@ def _file_mail(store: Store, address: str, paths: Sequence[Path]) -> list[str]:
     account = store.account(address)
     if account is None:
         raise LabError(f"mail for {address}: there is no such user here")
-    messages: list[bytes] = []
+    letters: list[Letter] = []
     left_out: list[str] = []
     for path in paths:
         try:
-            messages.extend(read_messages(path))
+            letters.extend(read_letters(path))
         except Damaged as error:
             left_out.append(str(error))
-    account.import_(messages)
+    account.import_(letters)
     return left_out
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from labkit.store.accounts import Account, Store
 from labkit.store.changes import Expunged, View
+from labkit.store.files import Letter
 from labkit.store.mailbox import StoreError
 
 
@@ -198,19 +199,19 @@ def test_delivery_to_nobody_and_from_a_forger(store: Store, alice: Account) -> N
 
 
 def test_what_was_imported_comes_once(alice: Account) -> None:
-    assert alice.import_([b"one", b"two", b"one"]) == 3
+    assert alice.import_(map(Letter, [b"one", b"two", b"one"])) == 3
     alice.inbox.expunge([2])
-    assert alice.import_([b"one", b"two", b"one", b"one"]) == 1
+    assert alice.import_(map(Letter, [b"one", b"two", b"one", b"one"])) == 1
     assert [message.data for message in alice.inbox] == [b"one", b"one", b"one"]
 
 
 def test_what_finds_no_room_is_not_imported_by_half(alice: Account) -> None:
     alice.quota = 5
     with pytest.raises(StoreError, match="no room"):
-        alice.import_([b"one", b"two"])
+        alice.import_(map(Letter, [b"one", b"two"]))
     assert len(alice.inbox) == 0
     alice.quota = None
-    assert alice.import_([b"one", b"two"]) == 2
+    assert alice.import_(map(Letter, [b"one", b"two"])) == 2
 
 
 def test_the_lock_is_held_once(alice: Account) -> None:

@@ -11,8 +11,8 @@ import pytest
 from labkit.errors import LabError
 from labkit.store.accounts import Account, Store
 from labkit.store.export import Format, export, file_name
-from labkit.store.files import read_messages
-from labkit.store.mailbox import StoreError
+from labkit.store.files import read_letters, read_messages
+from labkit.store.mailbox import SYSTEM_FLAGS, StoreError
 
 THEN = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
 ONE = b"Return-Path: <a@example.org>\r\nSubject: one\r\n\r\nFrom here\r\n>From there\r\n.\r\n"
@@ -49,6 +49,22 @@ def test_a_maildir_can_be_read_back(bob: Account, tmp_path: Path) -> None:
     first = maildir[min(maildir.keys())]
     assert (first.get_flags(), first.get_date()) == ("FS", THEN.timestamp())
     assert list(read_messages(tmp_path / "out" / ROOM / "Old" / "2025")) == [TWO]
+
+
+def test_a_maildir_brings_flags_and_dates_back(bob: Account, store: Store, tmp_path: Path) -> None:
+    bob.inbox.change_flags([1, 2], SYSTEM_FLAGS, "add")
+    bob.inbox.change_flags([2], ["\\Seen"], "remove")
+    export([bob], tmp_path / "out", "maildir")
+    ann = store.add_user("ann@example.org", "secret")
+    assert ann.import_(read_letters(tmp_path / "out" / ROOM / "INBOX")) == 12
+
+    def told(account: Account, uid: int) -> tuple[frozenset[str], datetime]:
+        message = account.inbox.get(uid)
+        assert message is not None
+        return message.flags - {"$Work"}, message.internal_date.replace(microsecond=0)
+
+    assert [told(ann, uid) for uid in range(1, 13)] == [told(bob, uid) for uid in range(1, 13)]
+    assert told(ann, 1) == (frozenset(SYSTEM_FLAGS), THEN)
 
 
 def test_an_eml_is_the_very_octets(bob: Account, tmp_path: Path) -> None:

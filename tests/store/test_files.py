@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import LabError
-from labkit.store.files import canonical, read_messages
+from labkit.store.files import canonical, read_letters, read_messages
 
 ONE = b"Subject: one\n\nFirst.\n"
 TWO = b"Subject: two\n\nSecond.\n"
@@ -71,14 +71,17 @@ def test_what_is_damaged_in_a_maildir_is_named_behind_the_others(tmp_path: Path)
 
 
 def test_a_maildir_that_a_mail_program_works_in(tmp_path: Path) -> None:
-    """What it takes out while we read is passed over; what cannot be read is named."""
-    folder = mailbox.Maildir(tmp_path / "Maildir")
-    for message in (ONE, TWO):
-        folder.add(message)
-    reading = read_messages(tmp_path / "Maildir")
-    assert next(reading) in (canonical(ONE), canonical(TWO))
-    folder.clear()
-    assert list(reading) == []
+    """What it takes out meanwhile is passed over, what it reads is found; what cannot be read is named."""
+    mailbox.Maildir(tmp_path / "Maildir")
+    for name in "123":
+        (tmp_path / "Maildir" / "new" / name).write_bytes(ONE)
+    reading = read_letters(tmp_path / "Maildir")
+    assert next(reading).flags == frozenset()
+    (tmp_path / "Maildir" / "new" / "2").unlink()
+    (tmp_path / "Maildir" / "new" / "3").rename(tmp_path / "Maildir" / "cur" / "3:2,RS")
+    assert [(letter.data, letter.flags) for letter in reading] == [
+        (canonical(ONE), frozenset({"\\Answered", "\\Seen"}))
+    ]
     (tmp_path / "Maildir" / "new" / "3.gone").symlink_to("nowhere")
     with pytest.raises(LabError, match=r"cannot read .*new.3\.gone: No such file"):
         list(read_messages(tmp_path / "Maildir"))

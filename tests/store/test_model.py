@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from labkit.store.accounts import Account, Store
 from labkit.store.changes import Exists, Expunged, FlagsChanged, Maildrop, View
+from labkit.store.files import Letter
 from labkit.store.mailbox import SPECIAL_USES, SYSTEM_FLAGS, Mailbox, StoreError
 from labkit.store.sqlite import open_store
 
@@ -167,7 +168,7 @@ class SessionsOnOneMailbox(RuleBasedStateMachine):
     def import_(self, letters: list[bytes]) -> None:
         """Each comes once, whatever has become of it."""
         new = [letter for letter in letters if letter not in self.imported]
-        assert self.account.import_(letters) == len(new)
+        assert self.account.import_(map(Letter, letters)) == len(new)
         self.imported.update(new)
         for letter in new:
             self.given += 1

@@ -18,6 +18,7 @@ import pytest
 from labkit.errors import LabError
 from labkit.store.accounts import Account, Store
 from labkit.store.changes import Maildrop, View
+from labkit.store.files import Letter
 from labkit.store.mailbox import StoreError
 from labkit.store.sqlite import FILE, FORMAT, open_store
 
@@ -215,7 +216,7 @@ def test_a_file_of_the_first_format_is_brought_up_to_this(tmp_path: Path) -> Non
     for number in (1, 2):
         with account_in(tmp_path) as account:
             assert [each.data for each in account.inbox] == [b"one", b"two"][:number]
-            assert account.import_([b"two"]) == 2 - number
+            assert account.import_([Letter(b"two")]) == 2 - number
 
 
 def test_a_file_that_was_begun_and_no_more(tmp_path: Path) -> None:
