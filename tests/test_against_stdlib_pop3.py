@@ -142,6 +142,18 @@ def test_utf8(house: House) -> None:
     pop.quit()
 
 
+def test_a_message_does_not_speak_for_the_server(house: House) -> None:
+    """poplib takes a bare LF for the end of a line; SMTP, and APPEND, take messages that have one."""
+    said = b"+OK\r\nSubject: forged\r\n\r\n"
+    house.mrose.inbox.append(b"Subject: four\r\n\r\nhello\n.\r\n" + said)
+    pop = house.poplib()
+    pop.user("mrose")
+    pop.pass_("secret")
+    assert pop.retr(4)[1] == [b"Subject: four", b"", b"hello", b".", *said.split(b"\r\n")[:-1]]
+    assert pop.retr(2)[1] == [b"Subject: two", b"", b"hello"]
+    pop.quit()
+
+
 def test_a_wrong_password_and_the_lock(house: House) -> None:
     first, second = house.poplib(), house.poplib()
     first.user("mrose")

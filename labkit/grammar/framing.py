@@ -58,6 +58,11 @@ def dot_stuff(data: bytes) -> bytes:
     block = data.replace(b"\r\n.", b"\r\n..")
     if block.startswith(b"."):
         block = b"." + block
+    return end_block(block)
+
+
+def end_block(block: bytes) -> bytes:
+    """With ".CRLF" behind it, and a CRLF before that where the last line has none."""
     return block + (DOT if not block or block.endswith(CRLF) else _BLOCK_END)
 
 

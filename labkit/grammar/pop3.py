@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 
 from labkit.errors import ProtocolError
 from labkit.grammar.cursor import Cursor
-from labkit.grammar.framing import CRLF, dot_stuff
+from labkit.grammar.framing import CRLF, dot_stuff, end_block
 
 COMMAND_LIMIT = 255
 """Octets of the longest command, with CRLF (RFC 2449 4)."""
@@ -199,7 +199,24 @@ def write_reply(reply: Reply, *, utf8: bool = False) -> bytes:
     line = " ".join(words).encode("utf-8" if utf8 else "ascii", "backslashreplace")
     if len(line) > REPLY_LIMIT - len(CRLF):
         line = line[: REPLY_LIMIT - len(CRLF)].decode("utf-8", "ignore").encode()
-    return line + CRLF if reply.data is None else line + CRLF + dot_stuff(reply.data)
+    return line + CRLF if reply.data is None else line + CRLF + _block(reply.data)
+
+
+_DOT_BEHIND_LF = re.compile(rb"\n\.")
+# the LF before what is a line with only a dot to all who take a bare LF for the end of a line
+_HIDDEN_END = re.compile(rb"(?<!\r)\n(?=\.(?:\r?\n|\Z))")
+
+
+def _block(data: bytes) -> bytes:
+    """The data as a block in which no client finds the end before its end.
+
+    Many read lines up to any LF.  To them a bare LF and a dot would end a message, and what stands behind
+    would be the reply to their next command: whoever sent it could speak for the server.  There the LF
+    becomes CRLF, and the dot is doubled; one octet more than LIST told.
+    """
+    if not data.startswith(b".") and _DOT_BEHIND_LF.search(data) is None:
+        return end_block(data)  # as most are
+    return dot_stuff(_HIDDEN_END.sub(CRLF, data))
 
 
 # ---- What stands in replies ----------------------------------------------------------

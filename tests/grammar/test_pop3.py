@@ -265,6 +265,29 @@ def test_what_is_written_is_read_the_same(status, text: str, code: str | None) -
     assert parse_status(write_reply(Reply(status, text, code))) == Reply(status, text, code)
 
 
+@given(st.lists(st.sampled_from([b"\n", b"\r", b"\r\n", b".", b"+OK", b"x"])).map(b"".join))
+def test_who_takes_any_lf_for_the_end_of_a_line_finds_one_end(message: bytes) -> None:
+    """Else a message could say the reply to the client's next command."""
+    _, _, block = write_reply(Reply("+OK", data=message)).partition(b"\r\n")
+    lines = [line.removesuffix(b"\r") for line in block.split(b"\n")]
+    assert (lines.index(b"."), lines[-1]) == (len(lines) - 2, b"")
+    given = message if message.endswith(b"\r\n") or not message else message + b"\r\n"
+    assert dot_unstuff(block).replace(b"\r\n", b"\n") == given.replace(b"\r\n", b"\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "block"),
+    [
+        (b"a\n.\r\n+OK b\r\n", b"a\r\n..\r\n+OK b\r\n.\r\n"),
+        (b"a\n.\n.\r\n", b"a\r\n..\r\n..\r\n.\r\n"),
+        (b"a\n.", b"a\r\n..\r\n.\r\n"),
+        (b"a\n.b\nc\r\n", b"a\n.b\nc\r\n.\r\n"),  # as it is stored
+    ],
+)
+def test_a_bare_lf_before_a_dot(data: bytes, block: bytes) -> None:
+    assert write_reply(Reply("+OK", data=data)) == b"+OK\r\n" + block
+
+
 @pytest.mark.parametrize(
     ("message", "lines", "expected"),
     [
