@@ -85,20 +85,22 @@ class Policy:
             self._keep_delay(site, account)
         try:
             self._remove_expired(site, account)
-            return Maildrop(account)
+            maildrop = Maildrop(account)
         except StoreError as error:
             if error.code == "INUSE":
                 raise Refused("maildrop already locked", "IN-USE") from None
             raise Refused(f"the maildrop cannot be opened: {error}", code_of(error)) from None
+        if self.login_delay:  # counts from a "+OK" (RFC 2449 6.5)
+            account.last_login = site.now()
+            with suppress(StoreError):  # a full disk keeps nobody from their mail
+                account.save()
+        return maildrop
 
     @provides("LOGIN-DELAY")
     def _keep_delay(self, site: Site, account: Account) -> None:
-        now, last = site.now(), account.last_login
-        if last is not None and now - last < timedelta(seconds=self.login_delay):
+        last = account.last_login
+        if last is not None and site.now() - last < timedelta(seconds=self.login_delay):
             raise Refused(f"only one login in {self.login_delay} seconds", "LOGIN-DELAY")
-        account.last_login = now
-        with suppress(StoreError):  # a full disk keeps nobody from their mail
-            account.save()
 
     @provides("EXPIRE")
     def _remove_expired(self, site: Site, account: Account) -> None:

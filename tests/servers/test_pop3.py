@@ -448,6 +448,20 @@ def test_login_delay_outlives_a_restart_and_a_full_disk(tmp_path: Path) -> None:
     assert login(31) == "+OK mrose's maildr"  # of the last login nothing could be kept
 
 
+def test_who_found_the_maildrop_locked_need_not_wait(site: Site, mrose: Account) -> None:
+    """The delay counts from a login that was granted (RFC 2449 6.5)."""
+    assert mrose.lock()
+    wire = Wire(Pop3Session(site, login_delay=30))
+    wire("USER mrose")
+    assert wire("PASS sec ret") == "-ERR [IN-USE] maildrop already locked"
+    mrose.unlock()
+    wire.login()
+    wire("QUIT")
+    second = Wire(Pop3Session(site, login_delay=30))
+    second("USER mrose")
+    assert second("PASS sec ret") == "-ERR [LOGIN-DELAY] only one login in 30 seconds"
+
+
 def test_messages_expire(site: Site, mrose: Account) -> None:
     later = at(site, site.now() + timedelta(days=30))
     mrose.inbox.append(TWO, internal_date=later.now() - timedelta(days=29))
