@@ -110,7 +110,7 @@ RECALL: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         (
             "A login is refused with [IN-USE]. What should a mail program do?",
             """Try again a little later, and not ask for the password: it was right. Another session has the
-            lock of the maildrop (RFC 2449 8.1.1).""",
+            lock of the maildrop (RFC 2449 8.1.2).""",
         ),
     ),
     "14": (

@@ -184,7 +184,7 @@ S: +OK …
 3 S: 1 $two
 3 S: .
 """),
-    ("The lock", "RFC 1939 4, RFC 2449 8.1.1", f"""\
+    ("The lock", "RFC 1939 4, RFC 2449 8.1.2", f"""\
 {LOGIN}# One session at a time. [IN-USE] says: the password was right, try again later.
 2 S: +OK …
 2 C: USER mrose

@@ -185,7 +185,7 @@ def fetched_in_vain(answer: Any, capture: Evidence) -> str | None:
     """,
     explanation="""
         The lock belongs to a session, and ends with it, however it ends. `[IN-USE]` told the phone that its
-        password was right, so it could try again without asking Bob (RFC 2449 8.1.1).
+        password was right, so it could try again without asking Bob (RFC 2449 8.1.2).
     """,
 )
 def two_at_the_door(capture: Evidence) -> str | None:
