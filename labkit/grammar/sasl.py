@@ -35,7 +35,7 @@ from typing import Protocol, TypeAlias
 
 from labkit.errors import LabError, ProtocolError
 from labkit.grammar import scram
-from labkit.grammar.saslprep import on_file
+from labkit.grammar.saslprep import on_file, saslprep
 
 LINE_LIMIT = 12_288
 """Octets of the longest line of an exchange, with CRLF (RFC 4954 4)."""
@@ -117,7 +117,7 @@ def _plain(keys: Keyring, initial: bytes | None) -> Server:
             rule="RFC 4616 2",
         )
     acting_as, user, password = (_text(part) for part in parts)
-    return _as_itself(check_password(keys, user, password), acting_as)
+    return _as_itself(check_password(keys, saslprep(user), password), saslprep(acting_as))
 
 
 def _login(keys: Keyring, initial: bytes | None) -> Server:

@@ -54,6 +54,11 @@ TALKS: list[tuple[str, dict[str, str], list[bytes | None], list[Challenge | User
     ("PLAIN", {"tim": TANSTAAF}, [None, b"\0tim\0tanstaaftanstaaf"], [Challenge(b""), TIM]),
     ("PLAIN", {"tim": TANSTAAF}, [b"tim\0tim\0tanstaaftanstaaf"], [TIM]),
     ("PLAIN", {"jürgen": "pässword"}, ["\0jürgen\0pässword".encode()], [User("jürgen")]),
+    # typed in another form, and prepared (RFC 4616 2)
+    *(
+        ("PLAIN", {"jürgen": "pässword"}, [f"{who}\0ju\u0308rgen\0pa\u0308ssword".encode()], [User("jürgen")])
+        for who in ("", "ju\u0308rgen", "jürgen")
+    ),
     (
         *("LOGIN", {"tim": TANSTAAF}, [None, b"tim", b"tanstaaftanstaaf"]),
         [Challenge(b"Username:"), Challenge(b"Password:"), TIM],
@@ -386,7 +391,7 @@ TOKENS = st.from_regex(r"[A-Za-z0-9._~+/-]+=*", fullmatch=True)
 def test_client_against_server(mechanism: str, at_once: bool, user: str, password: str, token: str) -> None:
     """Also when the client keeps its initial response for the first challenge."""
     secret = token if "OAUTH" in mechanism or "BEARER" in mechanism else password
-    if mechanism.startswith("SCRAM"):
+    if mechanism.startswith(("SCRAM", "PLAIN")):
         try:
             user = saslprep(user)
             saslprep(password)
