@@ -121,4 +121,6 @@ def server_and_port(text: str, tls: TLS) -> tuple[str, int]:
         host, number = text, "995" if tls == "implicit" else "110"
     if not host or not number.isdecimal() or not 0 < int(number) < 65536:
         raise LabError(f"{text!r} is not HOST:PORT")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise LabError(f"{text!r} is not HOST:PORT; an IPv6 address stands in brackets")
     return host.strip("[]"), int(number)

@@ -289,7 +289,7 @@ def test_where(text: str, tls: Any, expected: tuple[str, int]) -> None:
     assert server_and_port(text, tls) == expected
 
 
-@pytest.mark.parametrize("text", ["host:", ":110", "host:x", "host:0", "host:65536"])
+@pytest.mark.parametrize("text", ["host:", ":110", "host:x", "host:0", "host:65536", "::1", "fe80::1:110"])
 def test_nowhere(text: str) -> None:
     with pytest.raises(LabError, match="is not HOST:PORT"):
         server_and_port(text, "none")
