@@ -71,9 +71,10 @@ def _make(folder: Path, file: Path, create: bool) -> None:
     if not create:
         raise LabError(f"there is no {FILE} in it")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if any(folder.iterdir()):
+    if (names := [each.name for each in folder.iterdir()]) and FILE not in names:
         raise LabError(f"it has other files in it, and no {FILE}")
-    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with suppress(FileExistsError):  # another process has made it meanwhile, and has the lock now
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     for directory in (folder, folder.parent):
         with suppress(OSError):  # not every system can
             handle = os.open(directory, os.O_RDONLY)

@@ -174,6 +174,13 @@ def test_what_is_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read
     assert refused(tmp_path / "lab") == "it is read-only"
 
 
+def test_two_that_begin_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second found no file, and then one: that of the first, which has the lock."""
+    with account_in(tmp_path / "lab"):
+        monkeypatch.setattr(Path, "exists", lambda path: False)
+        assert refused(tmp_path / "lab") == "another process is using it"
+
+
 def test_folders_that_are_something_else(tmp_path: Path) -> None:
     (tmp_path / "letter.eml").write_bytes(b"")
     assert refused(tmp_path) == f"it has other files in it, and no {FILE}"
