@@ -53,8 +53,9 @@ def fetch(
 ) -> None:
     """Fetch new mail from a POP3 server, and show the conversation.
 
-    What was fetched before is not fetched again. Nothing is deleted on the server
-    unless you say so, and then only what is safely on this disk.
+    What was fetched before is not fetched again; from a server without UIDL it
+    is, but not kept again. Nothing is deleted on the server unless you say so,
+    and then only what is safely on this disk.
 
     [dim]labkit fetch --from 127.0.0.1:2110 --user bob@example.org[/dim]
     [dim]labkit fetch --from pop.example.org --tls --user bob --keep-days 14[/dim]
