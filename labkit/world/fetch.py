@@ -107,6 +107,8 @@ def _fetch(options: Options, show: Callable[[Exchange], None], kept: Shelf, time
             )
         )
     except ProtocolError as error:
+        if not error.data:  # of the user's own name or password, which it does not show
+            raise
         raise LabError(f"{options.server} says what is no POP3: {error}") from error
     finally:
         stop()

@@ -130,10 +130,10 @@ class Mbox:
 
     def add(self, messages: list[Retrieved], time: datetime) -> None:
         try:
-            with self._path.open("r+b") as file:
-                size = file.seek(0, os.SEEK_END)
-                self.seen.begin(size, first_line(time))
-                file.write(_gap(file, size))
+            with self._path.open("a+b") as file:  # behind all that others write, at any time
+                file.write(_gap(file))
+                file.flush()
+                self.seen.begin(file.seek(0, os.SEEK_END), first_line(time))
                 for message in messages:
                     file.write(mbox_entry(message.data, time))
                 _sync(file.fileno())
@@ -153,9 +153,9 @@ def first_line(time: datetime) -> bytes:
     return b"From MAILER-DAEMON " + time.ctime().encode()
 
 
-def _gap(file: BinaryIO, size: int) -> bytes:
+def _gap(file: BinaryIO) -> bytes:
     """What is missing of the empty line behind the last message of an mbox."""
-    file.seek(max(0, size - 2))
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 2))
     end = file.read()
     return b"" if end in (b"", b"\n\n") else b"\n" if end.endswith(b"\n") else b"\n\n"
 

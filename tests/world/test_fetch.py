@@ -204,11 +204,41 @@ def test_what_others_have_written_behind_a_cut_message_stays(
     house: House, monkeypatch: pytest.MonkeyPatch, written: bytes
 ) -> None:
     mbox = house.folder / "in.mbox"
+    mbox.write_bytes(b"From a@b Mon Jan  5 08:00:00 2026\nSubject: old\n\nold")
     cut = dies_in_the_middle(house, monkeypatch, mbox)
     mbox.write_bytes(cut + written)
     assert house.fetch(to=mbox) == Fetched(4, 4, {})
     assert mbox.read_bytes().startswith(cut + written)
-    assert len(list(read_messages(mbox))) >= 5
+    assert len(list(read_messages(mbox))) >= 6
+
+
+def test_what_was_begun_behind_a_line_without_an_end_is_taken_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mbox = house.folder / "in.mbox"
+    mbox.write_bytes(b"From a@b Mon Jan  5 08:00:00 2026\nSubject: old\n\nold")
+    dies_in_the_middle(house, monkeypatch, mbox)
+    house.fetch(to=mbox)
+    assert len(list(read_messages(mbox))) == 5
+
+
+def test_what_is_delivered_while_a_message_is_added_stays(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a program that knows nothing of our lock."""
+    mbox = house.folder / "in.mbox"
+    new = b"From a@b Mon Jan  5 10:00:00 2026\nSubject: new\n\nFor bob.\n\n"
+    begin = Seen.begin
+
+    def and_meanwhile(seen: Seen, size: int, line: bytes) -> None:
+        begin(seen, size, line)
+        with mbox.open("ab") as file:
+            file.write(new)
+
+    monkeypatch.setattr(Seen, "begin", and_meanwhile)
+    house.fetch(to=mbox)
+    assert mbox.read_bytes().count(new) == 4
+    assert len(list(read_messages(mbox))) == 8
 
 
 def test_what_others_have_taken_out_before_a_cut_message_cuts_off_nothing(
@@ -262,6 +292,10 @@ def test_refusals_are_sentences(house: House) -> None:
         LabError, match=r"127\.0\.0\.1 says what is no POP3: expected '\+OK' or '-ERR' at byte 0"
     ):
         fetch(smtp, lambda row: None)
+    with pytest.raises(
+        LabError, match=r"^a character that cannot be in a name or password \(RFC 4013 2.3\)$"
+    ):
+        house.fetch(password="pass\aword", mechanism="APOP")
     (house.folder / "mail" / ".labkit-fetch.json").write_text("no JSON")
     with pytest.raises(LabError, match="is not what labkit fetch has written there"):
         house.fetch()
