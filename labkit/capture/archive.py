@@ -92,6 +92,7 @@ def _rows(tape: Tape) -> Iterator[Row]:
             "stream": flow.stream,
             "first_frame": flow.first_frame,
             "sides_ended": [side for side in SIDES if flow.side(side).ended],
+            "sides_begun": [side for side in SIDES if flow.side(side).begun],
             "about": asdict(flow.connection),
         }
         for sender in SIDES:
@@ -161,6 +162,8 @@ def _tape(rows: list[Row], name: str | None) -> Tape:
             flow.first_frame = row["first_frame"]
             tape.flows.append(flow)
             ended += [(flow.side(side), side in row["sides_ended"]) for side in SIDES]
+            for side in SIDES:
+                flow.side(side).begun = side in row.get("sides_begun", SIDES)
             continue
         flow = tape.flows[row["connection"]]
         if row["kind"] == "gap":

@@ -35,7 +35,8 @@ def masked_tape(tape: Tape, talks: Iterable[Talk]) -> Tape:
 def _with(stream: Stream, data: bytes) -> Stream:
     """The same stream with other octets."""
     other = Stream.loaded(lambda: data, len(data), stream.starts, stream.times, stream.orders)
-    other.framed, other.gaps, other.ended = stream.framed, stream.gaps, stream.ended
+    other.framed, other.gaps = stream.framed, stream.gaps
+    other.begun, other.ended = stream.begun, stream.ended
     other.tls_at, other.tls = stream.tls_at, stream.tls
     if stream.packed_at is not None and data[stream.packed_at :] == stream.data[stream.packed_at :]:
         other.packed_at, other.packed = stream.packed_at, stream.packed

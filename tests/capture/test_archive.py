@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from labkit.capture import archive
-from labkit.capture.tape import Tape
+from labkit.capture.stream import Stream
+from labkit.capture.tape import Flow, Tape
 from labkit.errors import LabError
+from labkit.net.tap import Connection
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
@@ -27,6 +29,18 @@ def test_a_file_appears_whole_or_not_at_all(
         archive.write(Tape("after"), path)
     assert os.listdir(tmp_path) == [name]
     assert archive.read(path).name == "before"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_who_was_seen_from_the_beginning(tmp_path: Path, name: str) -> None:
+    """A capture that begins later is one when it is read back: its first reply is no greeting."""
+    flow = Flow(0, 0, Connection(0, "tcp", "192.0.2.1", 4000, "192.0.2.2", 110, 0), Stream(), Stream())
+    flow.server.begun = False
+    tape = Tape("a")
+    tape.flows = [flow]
+    archive.write(tape, tmp_path / name)
+    (again,) = archive.read(tmp_path / name).flows
+    assert (again.client.begun, again.server.begun) == (True, False)
 
 
 def test_another_name_is_refused(tmp_path: Path) -> None:
