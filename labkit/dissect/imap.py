@@ -12,10 +12,11 @@ import re
 from collections import deque
 from collections.abc import Generator
 
-from labkit.dissect.conversation import Conversation, Progress, Rules
+from labkit.dissect.conversation import Conversation
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half
 from labkit.dissect.imap_lines import NO_STATUS, Block, Status, split, status_of
+from labkit.dissect.progress import Progress, Rules
 from labkit.dissect.row import Reply, Row, Rows, Span
 from labkit.grammar.framing import literal_size
 from labkit.grammar.imap_frames import response_ends_in_text

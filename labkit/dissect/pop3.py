@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 
-from labkit.dissect.conversation import Conversation, Progress, Rules, split
+from labkit.dissect.conversation import Conversation, split
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half, count_lines
+from labkit.dissect.progress import Progress, Rules
 from labkit.dissect.row import Reply, Row, Rows, Span
 from labkit.grammar.framing import CRLF
 from labkit.states.pop3 import MACHINE

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 
-from labkit.dissect.conversation import Conversation, Progress, Rules, split
+from labkit.dissect.conversation import Conversation, split
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half, tidy_throughout
+from labkit.dissect.progress import Progress, Rules
 from labkit.dissect.row import FLAWS, Reply, Row, Rows
 from labkit.grammar.framing import CRLF
 from labkit.states.smtp import MACHINE, State

@@ -9,7 +9,7 @@ from itertools import accumulate
 from operator import add
 from typing import Any, NamedTuple
 
-from labkit.dissect.conversation import Rules
+from labkit.dissect.progress import Rules
 from labkit.dissect.row import Sheet
 
 REST = rb"|([\s\S]+)"
