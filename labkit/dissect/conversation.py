@@ -8,8 +8,10 @@ then looked up (`Half.order`).
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 from labkit.dissect import tls
 from labkit.dissect.flaws import Found
@@ -47,8 +49,15 @@ class Conversation:
         self.encrypted = False
         self.behind_login = False  # and no command has come since
         self._expected_tls = False  # and plain octets came
-        self._passed = 0  # gaps of the server's stream that are behind us
+        self.headless = False  # the capture begins later than the conversation
+        self.passed = 0  # gaps of the server's stream that are behind us
+        self._excused = 0  # gaps of the client's stream behind which a command came out of order
         self._pipelines = False  # the client does not wait for replies; known only where there are gaps
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether commands may be missing."""
+        return self.headless or bool(self.client.gaps)
 
     @property
     def state(self) -> str:
@@ -83,6 +92,8 @@ class Conversation:
         while (end := (yield from self.next_line())) == TLS_BEGINS:
             if not (yield from self.enter_tls()):
                 return None
+        if self.is_broken and self.is_behind_gap(self.at):
+            self.behind_login |= self._may_be_response(end)  # the AUTH may be what is missing
         return end
 
     def next_reply(self, command: int, end: int) -> Generator[Row | None, None, Reply]:
@@ -92,15 +103,19 @@ class Conversation:
                 yield None
             if reply.status is None and reply.end == reply.start:
                 return reply._replace(flaws=(self.unanswered(command),))
+            behind = self.gaps_before(reply.end) if self.server.gaps else 0
+            doubted = self.client.timely or self.client.gaps or behind or reply.status == b"421"
+            if doubted and self._came_before(reply, command):
+                self.passed = max(self.passed, behind)
+                self.reply_at = reply.end
+                yield self.orphan(reply)
+                continue
             if self.server.gaps:
-                mended = self._mended(reply, command, end)
+                mended = self.mended(reply, command, end)
                 if mended is not None:
                     return mended
             self.reply_at = reply.end
-            doubted = self.client.timely or self.client.gaps or self._passed or reply.status == b"421"
-            if not (doubted and self._came_before(reply, command)):
-                return reply
-            yield self.orphan(reply)
+            return reply
 
     def may_be_secret(self, verb: str) -> bool:
         """Whether a line that begins with `verb` may be one of a login that the server did not want.
@@ -129,8 +144,7 @@ class Conversation:
         """The row of a reply without a command."""
         row = Row(self.number, self.state, None, None, -1, -1)
         self.number += 1
-        lost = bool(self.client.gaps) or self.client.absent()
-        flaw = "one-sided" if self.client.absent() else "gap" if lost else "unsolicited-reply"
+        flaw = "one-sided" if self.client.absent() else "gap" if self.is_broken else "unsolicited-reply"
         return self.answered(row, reply._replace(flaws=(Found(flaw, "server", reply.start), *reply.flaws)))
 
     def answered(self, row: Row, reply: Reply) -> Row:
@@ -187,9 +201,60 @@ class Conversation:
     def _behind_gap(self, end: int) -> int:
         """The end of a command that a gap runs through: where the next one is recognised."""
         gap = self.client.gap(self.at, end)
-        if gap is None or (gap == self.at and self.COMMAND.match(self.client.data, gap)):
+        if gap is None or (gap == self.at and (self._is_command(gap) or self._may_be_response(end))):
             return end
         return self.recognised(end)
+
+    def is_behind_gap(self, at: int) -> bool:
+        """Whether commands may be missing before the one at `at`."""
+        return (self.headless and at == 0) or self.client.gap(at, at + 1) is not None
+
+    def judge(self, row: Row, verb: str) -> str | None:
+        """The name of the flaw of sending the command now, or None; what is missing may have led to it."""
+        flaw = self.progress.judge(verb)
+        if flaw == "out-of-order" and self.is_broken:
+            behind = bisect_right(self.client.gaps, row.start, key=itemgetter(0)) + self.headless
+            if behind > self._excused:  # each gap is an excuse once
+                self._excused = behind
+                self.progress.resume(verb)
+                row.state, flaw = self.state, None
+        return flaw
+
+    def ends_login(self) -> bool:
+        """Whether the client's next line, behind a gap in the middle of a login, is no line of that."""
+        return self.is_behind_gap(self.at) and self._is_command(self.at)
+
+    def _is_command(self, at: int) -> bool:
+        return self.COMMAND.match(self.client.data, at) is not None
+
+    def _may_be_response(self, end: int) -> bool:
+        line = bytes(self.client.data[self.at : end])
+        return len(line) > ECHO and self.progress.may_be_response(line)
+
+    def is_lost(self, verb: str, reply: Reply) -> bool:
+        """Whether there was a reply, which nobody captured: then the server is taken to have agreed.
+
+        Whether it agreed to TLS, what follows tells.
+        """
+        if reply.status is not None or self.server.absent():
+            return reply.status is None
+        return verb not in ("STARTTLS", "STLS") and any(flaw.name == "gap" for flaw in reply.flaws)
+
+    def lost_commands(self) -> Generator[Row | None, None, bytes | None]:
+        """Rows of the replies to commands that a gap at `self.at` swallowed; returns the status of the last.
+
+        They are what the server said before the client sent what stands behind the gap.
+        """
+        status = None
+        while self.is_behind_gap(self.at):
+            while (reply := self.cut_reply(self.reply_at)) is None:
+                yield None
+            if reply.end == reply.start or not self._came_before(reply, self.at):
+                break
+            self.passed = max(self.passed, self.gaps_before(reply.end))
+            self.reply_at, status = reply.end, reply.status
+            yield self.orphan(reply)
+        return status
 
     def recognised(self, at: int) -> int:
         """Where the first line at or behind `at` begins that looks like a command."""
@@ -200,37 +265,41 @@ class Conversation:
 
     def greeting(self, reply: Reply) -> Reply:
         """What the server said first, not beyond what the client waited for where octets are missing."""
-        mended = self._mended(reply, None, self.at) if self.server.gaps else None
+        mended = self.mended(reply, None, self.at) if self.server.gaps else None
         reply = mended if mended is not None and mended.end > mended.start else reply
         self.reply_at = reply.end
         return reply
 
-    def _mended(self, reply: Reply, command: int | None, end: int) -> Reply | None:
+    def mended(self, reply: Reply, command: int | None, end: int) -> Reply | None:
         """The reply to a command when octets of the server are missing; None: `reply` is it.
 
         Of a client that waits for each reply, what the server said before the next command is the
         reply to this one, and there is none if it said nothing.
         """
         server = self.server
-        gap = next((o for o, _ in server.gaps[self._passed :] if reply.start <= o < reply.end), None)
+        gap = next((o for o, _ in server.gaps[self.passed :] if reply.start <= o < reply.end), None)
         said = self._said_before_next(command, end)
-        self._passed = max(self._passed, sum(offset < reply.start for offset, _ in server.gaps))
+        self.passed = max(self.passed, self.gaps_before(reply.start))
         if gap is None:
-            if self._passed == 0:
+            if self.passed == 0:
                 self._pipelines |= said is None or said < reply.end
-            if said is None or self._pipelines or said >= reply.end or self._passed == 0:
+            if said is None or self._pipelines or said >= reply.end or self.passed == 0:
                 return None
-            gap = server.gaps[self._passed - 1][0]
+            gap = server.gaps[self.passed - 1][0]
         else:
-            self._passed = 1 + next(i for i, (offset, _) in enumerate(server.gaps) if offset == gap)
+            self.passed = 1 + next(i for i, (offset, _) in enumerate(server.gaps) if offset == gap)
         flaws = (Found("gap", "server", gap),)
         until = reply.end if said is None or self._pipelines else min(max(said, reply.start), reply.end)
         self.reply_at = until
         if until == reply.end:
             return reply._replace(flaws=(*flaws, *reply.flaws))
-        self._passed = max(self._passed, sum(offset < until for offset, _ in server.gaps))
+        self.passed = max(self.passed, self.gaps_before(until))
         status = self._status_between(reply.start, until, gap)
         return Reply(reply.start, until, status, b"" if status else None, flaws=flaws)
+
+    def gaps_before(self, end: int) -> int:
+        """How many gaps of the server's stream lie before `end`."""
+        return bisect_left(self.server.gaps, end, key=itemgetter(0))
 
     def _said_before_next(self, command: int | None, end: int) -> int | None:
         """How far the server had come when the client sent what stands behind its command, at `end`.
@@ -243,11 +312,21 @@ class Conversation:
         sent = client.order(end)
         if command is not None and sent == client.order(command):
             return None
-        first, last = 0, len(server.data)
-        while first < last:
-            middle = (first + last) // 2
-            first, last = (middle + 1, last) if server.order(middle) < sent else (first, middle)
-        return first
+        return self.said_before(sent)
+
+    def begins_later(self) -> bool:
+        """Whether the first that is there of the server was said behind the client's first."""
+        asked, said = self.client.order, self.server.order
+        if asked is None or said is None or not self.server.data or len(self.client.data) <= self.at:
+            return False
+        whole = self.server.begun and self.server.gap(0, 1) is None
+        return not whole and asked(self.at) < said(0)
+
+    def said_before(self, sent: int) -> int:
+        """How far the server had come at a place in the capture."""
+        order = self.server.order
+        assert order is not None
+        return bisect_left(range(len(self.server.data)), sent, key=order)
 
     def _status_between(self, start: int, end: int, gap: int) -> bytes | None:
         """The status in what is left of a reply in which, or before which, octets are missing."""

@@ -272,6 +272,7 @@ def _pull(half: Half, stream: Stream, ended: bool) -> None:
             half.data = bytearray(half.data)
         half.data += stream.since(len(half.data))
     half.tls_at, half.gaps, half.troubles = stream.tls_at, stream.gaps, stream.troubles
+    half.begun = stream.begun
     if stream.tls is not None:
         half.tls = half.tls or Half()
         half.tls.data, half.tls.ended, half.tls.troubles = stream.tls.data, ended, stream.tls.troubles

@@ -10,8 +10,10 @@ A line ends with CRLF or with LF alone, for most servers read it so; see `strict
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from labkit.grammar.framing import CRLF, block_end, line_end
 
@@ -23,10 +25,11 @@ MANY = 2048  # octets that numpy looks at quicker than bytes.count does
 class Half:
     """Octets sent in one direction: plain ones and, behind them, what was inside TLS.
 
-    `gaps` are (offset, number of octets missing there).  `tls_at` is the offset at which TLS
-    began, None where it did not, and `tls` its records; the `troubles` of those are why they could not be
-    opened.  `order` tells where an octet stands in the capture, to compare the two directions; `unpack`
-    has the stream inflated from an offset on.
+    `gaps` are (offset, number of octets missing there), ascending; without `begun` the first octet that is
+    there may not be the first that was sent.  `tls_at` is the offset at which TLS began, None where it did
+    not, and `tls` its records; the `troubles` of those are why they could not be opened.  `order` tells where
+    an octet stands in the capture, to compare the two directions; `unpack` has the stream inflated from an
+    offset on.
 
     How servers differ: with `strict` only CRLF ends a line, with `lax` even a data block may end
     with bare LFs, with `heeded` the octets behind STARTTLS are commands all the same.  With
@@ -41,6 +44,7 @@ class Half:
     troubles: Sequence[tuple[str, int, str]] = ()
     order: Callable[[int], int] | None = None
     unpack: Callable[[int], bytes] | None = None
+    begun: bool = True
     strict: bool = False
     lax: bool = False
     heeded: bool = False
@@ -87,7 +91,10 @@ class Half:
 
     def gap(self, start: int, end: int) -> int | None:
         """The offset of the first gap among the octets from `start` up to `end`."""
-        return next((offset for offset, _ in self.gaps if start <= offset < end), None)
+        if not self.gaps:
+            return None
+        first = bisect_left(self.gaps, start, key=itemgetter(0))
+        return self.gaps[first][0] if first < len(self.gaps) and self.gaps[first][0] < end else None
 
     def absent(self) -> bool:
         """Nothing of this direction was captured."""

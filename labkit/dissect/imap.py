@@ -72,11 +72,11 @@ class Imap(Conversation):
                 reply = yield from self._reply_to(row.tag, verb in ("AUTHENTICATE", "IDLE"))
             if verb == "IDLE" and reply.status == b"+":
                 reply = yield from self._idle(row, reply)
-            flaw = progress.judge(verb)
+            flaw = self.judge(row, verb)
             if flaw is not None and not (flaw == "unknown-command" and verb in EXTENSIONS):
                 row.flaws = (Found(flaw, "client", row.start), *row.flaws)
             if reply.status is None:
-                row.flaws += (self.unanswered(row.start),)
+                reply = self._unanswered(row, reply)
             if verb == "COMPRESS" and reply.status == b"OK":
                 row.flaws += self._unpacked()
             yield self.answered(row, reply)
@@ -84,7 +84,7 @@ class Imap(Conversation):
                 reply = yield from self._login(row.tag)
             if verb in self.SECRETIVE:
                 self.behind_login = True
-            status = reply.status.decode() if reply.status else "OK" if self.server.absent() else ""
+            status = reply.status.decode() if reply.status else "OK" if self.is_lost(verb, reply) else ""
             progress.step(verb, status)
             self._mailbox = selected(self._mailbox, verb, status, row.argument)
             if verb == "STARTTLS" and (status == "OK" or client.tls_at == row.end) and not self.encrypted:
@@ -145,6 +145,11 @@ class Imap(Conversation):
             self._block.cut(self.reply_at, NO_STATUS)
             end = yield from self.next_line()
             at = self.at
+            if (self.client.gaps or self.server.gaps) and self.COMMAND.match(self.client.data, at):
+                reply = yield from self._reply_to(tag, False)
+                if reply.status is not None:
+                    yield self.orphan(reply)
+                return reply
             line = bytes(self.client.data[at : max(end, at)])
             if not line or (self.server.absent() and not self.progress.may_be_response(line)):
                 return Reply(self.reply_at, self.reply_at, None)
@@ -193,6 +198,8 @@ class Imap(Conversation):
             end, line = found
             if end == at:
                 return block.cut(at, self._parting())
+            if line[:1] == b"+" and not plus and server.gaps and server.gap(block.first, end) is not None:
+                return block.cut(at, NO_STATUS)  # it answers a later command: the reply is in the gap
             self.reply_at = end
             block.lines += 1
             if not server.tidy(at, at + len(line), LINE_LIMIT):
@@ -252,6 +259,8 @@ class Imap(Conversation):
             self.reply_at = self._block.first = reply.end
             yield self.answered(Row(0, self.state, None, None, -1, -1), reply)
             self.progress.enter(AFTER_GREETING[status])
+        else:
+            self.headless = reply.end > reply.start
 
     def unasked(self) -> Rows:
         """What the server said behind the last command, and replies to tags that nobody sent."""
@@ -261,6 +270,15 @@ class Imap(Conversation):
         if last.end > last.start:  # a server may say untagged what it likes, when it likes
             row = Row(self.number, self.state, None, None, -1, -1, mailbox=self._mailbox)
             yield self.answered(row, last)
+
+    def _unanswered(self, row: Row, reply: Reply) -> Reply:
+        """A reply that never came, or is missing behind the command."""
+        asked, said = self.client.order, self.server.order
+        for gap, _ in () if self.server.absent() else self.server.gaps:
+            at_end = gap >= len(self.server.data)
+            if at_end or asked is None or said is None or said(gap) > asked(row.start):
+                return reply._replace(flaws=(Found("gap", "server", gap), *reply.flaws))
+        return reply._replace(flaws=(*reply.flaws, self.unanswered(row.start)))
 
     def _unpacked(self) -> tuple[Found, ...]:
         """Behind COMPRESS both streams are packed (RFC 4978); returns why they cannot be read on."""

@@ -8,6 +8,7 @@ not text.  Each line of a login behind AUTH is a row of its own, with the verb `
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 
 from labkit.dissect.conversation import Conversation, split
 from labkit.dissect.flaws import Found
@@ -60,15 +61,17 @@ class Pop3(Conversation):
                 return
             if end == self.at:
                 break
+            if self.is_broken:
+                in_login = yield from self._lost(in_login)
             row = self._row(end, in_login)
             at, verb, argument = row.start, row.verb or "", row.argument
             self._verb, self._argument = verb, argument
             reply = yield from self.next_reply(at, end)
-            flaw = None if in_login else progress.judge(ALIASES.get(verb, verb))
+            flaw = None if in_login else self.judge(row, ALIASES.get(verb, verb))
             if flaw is not None and not (flaw == "unknown-command" and verb in EXTENSIONS):
                 row.flaws = (Found(flaw, "client", at), *row.flaws)
             yield self.answered(row, reply)
-            status = reply.status.decode() if reply.status else "+OK" if server.absent() else ""
+            status = reply.status.decode() if reply.status else "+OK" if self.is_lost(verb, reply) else ""
             if verb in ("AUTH", "APOP"):
                 self.behind_login = True
             in_login = verb in ("AUTH", "(response)") and (status == "+" or server.absent())
@@ -79,6 +82,15 @@ class Pop3(Conversation):
                 return
         self._verb = ""
         yield from self.unasked()
+
+    def _lost(self, in_login: bool) -> Generator[Row | None, None, bool]:
+        """Rows of the replies to commands in a gap; returns whether a login goes on behind it."""
+        self._verb = ""
+        status = yield from self.lost_commands()
+        if in_login and status:
+            self.progress.step("(response)", status.decode())
+        self.behind_login |= status == b"+"
+        return status == b"+" or (in_login and status is None and not self.ends_login())
 
     def _row(self, end: int, in_login: bool) -> Row:
         """The row of the line up to `end`."""
@@ -101,7 +113,7 @@ class Pop3(Conversation):
         server = self.server
         start = at
         flaws: tuple[Found, ...] = ()
-        pattern = _STATUS_IN_LOGIN if self._verb in ("AUTH", "(response)") else _STATUS
+        pattern = _STATUS_IN_LOGIN if self._verb in ("AUTH", "(response)", "") else _STATUS
         while True:
             end = server.line(at)
             if end < 0:
@@ -140,8 +152,10 @@ class Pop3(Conversation):
 
     def _goes_on(self, end: int) -> bool:
         """Whether a reply to a command that nobody captured has more lines, by what stands there."""
-        more = self.client.absent() and self.server.line(end) > end
-        return more and _NEXT_STATUS.match(self.server.data, end) is None
+        unseen = self.client.absent() or (self.is_broken and not self._verb)
+        return (
+            bool(unseen and self.server.line(end) > end) and self.REPLY.match(self.server.data, end) is None
+        )
 
     def _block(self, start: int) -> int:
         """The end of the data behind a status line; a listing also ends where its lines do."""
@@ -161,10 +175,12 @@ class Pop3(Conversation):
                 return end
 
     def _greeting(self) -> Rows:
-        """What the server says first."""
+        """What the server says first; a capture that begins later has none."""
         while (reply := self.cut_reply(0)) is None:
             yield None
-        if reply.status is not None:
+        if reply.status == b"+" or (reply.status and self.begins_later()):
+            self.headless = True
+        elif reply.status is not None:
             reply = self.greeting(reply)
             yield self.answered(Row(0, self.state, None, None, -1, -1), reply)
 

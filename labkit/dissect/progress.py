@@ -63,6 +63,10 @@ class Progress:
             return None
         return "out-of-order" if verb in self._known else "unknown-command"
 
+    def resume(self, verb: str) -> None:
+        """Where commands are missing, the conversation is where `verb` may come."""
+        self._place = next(place for place in self._rules.places.values() if verb in place.legal)
+
     def step(self, verb: str, status: Any) -> None:
         """The verb was answered so."""
         self._place = self._place.steps.get((verb, status), self._place)

@@ -23,6 +23,7 @@ ZERO = 0x30  # the digit
 COMMAND_LIMIT = 2048  # RFC 5321 4.5.3.1.4 says 512, and every extension may add to it
 AUTH_LIMIT = 12288  # RFC 4954 4
 REPLY_LIMIT = 512  # RFC 5321 4.5.3.1.5
+GROUP = 1000  # commands sent at once that are counted where replies are missing
 TEXT_LIMIT = 1000  # RFC 5321 4.5.3.1.6
 
 EXTENSIONS = frozenset(  # commands whose place the table of states does not know
@@ -62,6 +63,16 @@ class Smtp(Conversation):
                 return
             if end == self.at:
                 break
+            if self.is_broken:
+                lost = yield from self.lost_commands()
+                if lost == b"354":  # to DATA
+                    progress.enter(State.DATA)
+                    yield from self._data()
+                    continue
+                if lost == b"334":  # to AUTH
+                    self.behind_login = True
+                    yield from self._login(lost)
+                    continue
             row = self._row(end)
             at, verb = row.start, row.verb or ""
             if verb == "BDAT":
@@ -76,11 +87,10 @@ class Smtp(Conversation):
             yield self.answered(row, reply)
             status = reply.status
             code = status[0] - ZERO if status else 0
-            if not code and self.server.absent():
-                # Who hears only the client has to guess that the server agreed.
-                code = 3 if verb == "DATA" else 2
-            elif verb == "DATA" and code == 0 and self._goes_on_with_text():
+            if verb == "DATA" and code == 0 and (self.server.absent() or self._goes_on_with_text()):
                 code = 3
+            elif verb != "DATA" and self.is_lost(verb, reply):
+                code = 2
             if code:
                 progress.step(ALIASES.get(verb, verb), code)
             if verb == "DATA" and code == 3:
@@ -167,10 +177,32 @@ class Smtp(Conversation):
         while (reply := self.cut_reply(0)) is None:
             yield None
         reply = self.greeting(reply)
-        if reply.status is None or (reply.status[:1] in b"23" and reply.status != b"220"):
-            self.reply_at = self._passed = 0
+        greets = reply.status == b"220" or (
+            reply.status is not None and reply.status[:1] in b"45" and not self.begins_later()
+        )
+        if not greets:
+            self.reply_at = self.passed = 0
+            self.headless = reply.status is not None
             return
         yield self.answered(Row(0, self.state, None, None, -1, -1), reply)
+
+    def mended(self, reply: Reply, command: int | None, end: int) -> Reply | None:
+        """The replies to commands sent at once, with DATA the last of them, came before the client went on
+        (RFC 2920 3.1): if not as many are there, what is missing is those to the first."""
+        asked, said, gap = self.client.order, self.server.order, reply.start
+        if command is None or asked is None or said is None or self.server.gap(gap, gap + 1) is None:
+            return super().mended(reply, command, end)
+        waiting, at, line = 1, end, command
+        while waiting < GROUP and at < len(self.client.data) and asked(at) == asked(command):
+            waiting, line, at = waiting + 1, at, self.client.line(at)
+        if self.client.data[line:at].strip().upper() == b"DATA" and at < len(self.client.data):
+            until = self.said_before(asked(at))
+            while waiting and gap < until and (seen := self.cut_reply(gap)) is not None:
+                waiting, gap = waiting - 1, seen.end
+            if waiting:
+                self.passed = max(self.passed, self.gaps_before(reply.start + 1))
+                return Reply(reply.start, reply.start, None, flaws=(Found("gap", "server", reply.start),))
+        return super().mended(reply, command, end)
 
     def _goes_on_with_text(self) -> bool:
         """Whether what follows a DATA whose reply is missing in the capture is a message."""
@@ -181,7 +213,7 @@ class Smtp(Conversation):
         """The flaw of sending this command now.  DATA may follow RCPTs that turn out refused, if
         it was sent before their replies were known (RFC 2920 3.1)."""
         verb = row.verb or ""
-        flaw = self.progress.judge(ALIASES.get(verb, verb))
+        flaw = self.judge(row, ALIASES.get(verb, verb))
         if flaw == "unknown-command" and verb in EXTENSIONS:
             return None
         if flaw == "out-of-order" and verb in ("DATA", "BDAT") and self.progress.state is State.MAIL:
@@ -224,10 +256,13 @@ class Smtp(Conversation):
         )
         self.number += 1
         self.at = end
+        sent = (
+            at if end > at else max(at - 1, 0)
+        )  # the octet that the reply came behind: one of DATA's at least
         if self._lmtp and self._accepted > 1:
-            reply = yield from self._replies(at, end)
+            reply = yield from self._replies(sent, end)
         else:
-            reply = yield from self.next_reply(at, end)
+            reply = yield from self.next_reply(sent, end)
         self._accepted = 0
         yield self.answered(row, reply)
         if reply.status or self.server.absent():
@@ -250,10 +285,11 @@ class Smtp(Conversation):
     def _data_flaws(self, at: int, end: int) -> Generator[Found, None, None]:
         client = self.client
         block = client.data[at:end]
-        gap = client.gap(at, end)
+        is_closed = block.endswith(b"\r\n.\r\n") or block == b".\r\n"
+        gap = client.gap(at, end if is_closed else end + 1)
         if gap is not None:
             yield Found("gap", "client", gap)
-        if not (block.endswith(b"\r\n.\r\n") or block == b".\r\n") and gap is None:
+        if not is_closed and gap is None:
             yield Found("bare-dot" if block.endswith((b"\n.\n", b"\n.\r\n")) else "truncated", "client", end)
         yield from text_flaws(block, at)
 
@@ -261,6 +297,10 @@ class Smtp(Conversation):
         """The lines of an exchange, for as long as the server says 334 (RFC 4954 4)."""
         while status == b"334" or self.server.absent():
             end = yield from self.next_line()
+            if self.is_broken and (lost := (yield from self.lost_commands())) not in (None, b"334"):
+                return self.progress.step("(response)", int(lost) // 100)
+            if self.is_broken and self.ends_login():
+                return
             line = bytes(self.client.data[self.at : max(end, self.at)])
             if not line or not (status or self.progress.may_be_response(line)):
                 return

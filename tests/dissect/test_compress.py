@@ -93,7 +93,7 @@ def test_behind_a_gap_nothing_can_be_unpacked(flow: Any) -> None:
     assert [(row.verb, row.status) for row in rows[2:]] == [
         *(("SELECT", b"OK"), ("FETCH", None), ("NOOP", None), ("LOGOUT", None))
     ]
-    assert [flaw.name for flaw in rows[3].flaws] == ["unanswered"]
+    assert [flaw.name for flaw in rows[3].flaws] == ["gap"]
     assert lost.server.gaps[-1].offset == len(lost.server)
     (again,) = capture_of(lost).tape.flows
     assert again.server.packed is not None

@@ -336,7 +336,7 @@ def test_behind_a_gap_the_next_command_is_recognised(flow: Any) -> None:
     _, rows = dissect(flow(*said))
     assert [(row.verb, row.status, names(row)) for row in rows[2:]] == [
         ("MAIL", b"250", ["gap"]),
-        ("DATA", b"354", ["out-of-order"]),
+        ("DATA", b"354", []),  # the RCPT may be what is missing
         (".", b"250", []),
     ]
 
