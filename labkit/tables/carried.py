@@ -30,6 +30,10 @@ _PATH = re.compile(
 _WHOLE = re.compile(rb"(?:BODY\[\]|RFC822|BINARY\[\]) ~?\{([0-9]{1,19})\}\r?\n\Z", re.IGNORECASE)
 _FETCH = re.compile(rb"\* [0-9]+ FETCH \(", re.IGNORECASE)
 _UID = re.compile(rb"[( ]UID ([0-9]{1,10})[) ]", re.IGNORECASE)
+_APPENDED = re.compile(
+    rb"APPENDUID [0-9]{1,10} ([0-9]{1,10}(?::[0-9]{1,10})?(?:,[0-9]{1,10}(?::[0-9]{1,10})?)*)", re.IGNORECASE
+)
+_CATENATE = re.compile(rb" CATENATE \(", re.IGNORECASE)
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 _POSITIVE = re.compile(rb"\+OK[^\n]*\n")
 _LATER_POSITIVE = re.compile(rb"\n\+OK[^\n]*\n")
@@ -184,7 +188,7 @@ def _imap(talk: Talk) -> list[Carried]:
         if verb in FETCHING and begin >= 0:
             if stream.find(b"}\r\n", begin, end) >= 0:  # there is a literal
                 found += _fetched(talk, index, frames_of(stream, begin, end))
-        elif verb == "APPEND" and body >= 0 and b"CATENATE" not in (argument or b"").upper():
+        elif verb == "APPEND" and body >= 0 and not _CATENATE.search(argument or b""):
             found += _appended(talk, index, talk.rows[index])
     if joined := list(in_pieces(talk)):
         numbers = Counter(each.index for each in found)
@@ -217,9 +221,17 @@ def _appended(talk: Talk, index: int, row: Row) -> Iterator[Carried]:
     literals = next(frames_of(talk.octets("client", (row.start, row.end))), [])[1::2]
     if (row.argument or b"").startswith(b"{"):  # the mailbox's name
         literals = literals[1:]
-    uids = (row.response_code or b"").split(b" ")
+    uids = _uids_of(row.response_code or b"", len(literals))
     for number, data in enumerate(literals):
         message = Carried(talk, index, data, "appended", number, mailbox=mailbox_of(row.argument))
-        if uids[0].upper() == b"APPENDUID" and len(literals) == 1 and uids[-1].isdigit():
-            message.uid = int(uids[-1])
+        message.uid = uids[number] if uids else None
         yield message
+
+
+def _uids_of(code: bytes, number: int) -> list[int]:
+    """The UIDs that APPENDUID tells, in the order of the messages (RFC 4315 3); none if not so many."""
+    found = _APPENDED.fullmatch(code)
+    ranges = [list(map(int, part.split(b":"))) for part in found[1].split(b",")] if found else []
+    if sum(abs(ends[-1] - ends[0]) + 1 for ends in ranges) != number:
+        return []
+    return [uid for ends in ranges for uid in range(min(ends), max(ends) + 1)]
