@@ -36,6 +36,8 @@ class Conversation:
     """How any reply of a server begins."""
     COMMAND: re.Pattern[bytes]
     """How a command begins; behind a gap, the dissection goes on where this matches a line."""
+    OWN: re.Pattern[bytes]
+    """The same, of commands that no other protocol has."""
     VERBS: frozenset[str]
     """Every command there is."""
 

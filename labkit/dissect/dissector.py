@@ -179,9 +179,19 @@ def frame_by_frame(flow: Flow) -> tuple[Protocol | None, Sheet]:
 def _shown(flow: Flow) -> Protocol | None:
     """The mail protocol that shows in the first words of both sides, where none is expected."""
     protocol = GREETINGS.get(flow.server.data[:3])
-    if protocol is None or not conversations(protocol).COMMAND.match(flow.client.data):
-        return None
-    return protocol
+    said = flow.server.data[:_ENOUGH].partition(b"\n")[0]
+    return protocol if protocol and _is_own(protocol, flow.client.data, said) else None
+
+
+def _is_own(protocol: Protocol, asked: bytes, said: bytes) -> bool:
+    """Whether a client's first words are this protocol's and no other's.
+
+    FTP says AUTH TLS behind 220 as well (RFC 4217), NNTP HELP behind 200 (RFC 3977): to be SMTP, the
+    server has to name it.
+    """
+    module = conversations(protocol)
+    own = module.OWN if b"SMTP" not in said.upper() else module.COMMAND
+    return own.match(asked) is not None
 
 
 def recognise(
@@ -202,7 +212,9 @@ def recognise(
     for protocol in sorted(MAIL, key=lambda protocol: protocol != expected):
         module = conversations(protocol)
         if asked:
-            if module.COMMAND.match(asked) and (not said or module.REPLY.match(said) or module is known):
+            if module is known and module.COMMAND.match(asked):
+                return protocol
+            if _is_own(protocol, asked, said) and (not said or module.REPLY.match(said)):
                 return protocol
         elif module.GREETING.match(said) and (protocol != "smtp" or b"SMTP" in said.upper()):
             return protocol

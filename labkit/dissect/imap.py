@@ -48,6 +48,7 @@ class Imap(Conversation):
         rb"|UID|FETCH|STORE|COPY|MOVE|SEARCH|EXPUNGE|CLOSE)[ \r\n]",
         re.IGNORECASE,
     )
+    OWN = COMMAND
 
     VERBS = RULES.known | EXTENSIONS
 

@@ -44,6 +44,7 @@ class Pop3(Conversation):
         rb"|(?:CAPA|STLS|AUTH|STAT|LIST|UIDL|QUIT|NOOP|RSET)\r?\n",
         re.IGNORECASE,
     )
+    OWN = COMMAND
 
     VERBS = RULES.known | EXTENSIONS
 

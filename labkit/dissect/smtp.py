@@ -42,10 +42,9 @@ RULES = Rules(MACHINE)
 class Smtp(Conversation):
     GREETING = re.compile(rb"220[ -]")
     REPLY = re.compile(rb"[2-5][0-9][0-9](?:[ -]|\r?\n)")
+    OWN = re.compile(rb"(?:EHLO|HELO|LHLO) |MAIL FROM:|RCPT TO:|BDAT [0-9]|XCLIENT [A-Z]", re.IGNORECASE)
     COMMAND = re.compile(
-        rb"(?:EHLO|HELO|LHLO) |MAIL FROM:|RCPT TO:|BDAT [0-9]|AUTH [A-Z]|XCLIENT [A-Z]"
-        rb"|(?:DATA|RSET|QUIT|NOOP|HELP|STARTTLS)\r?\n",
-        re.IGNORECASE,
+        OWN.pattern + rb"|AUTH [A-Z]|(?:DATA|RSET|QUIT|NOOP|HELP|STARTTLS)\r?\n", re.IGNORECASE
     )
 
     VERBS = RULES.known | EXTENSIONS

@@ -88,6 +88,14 @@ def test_rows_come_as_soon_as_they_are_whole(flow: Any) -> None:
         (2525, [("S", b"220 a ESMTP\r\n"), ("C", b"EHLO b\r\n")], "smtp"),
         (2525, [("S", b"220 a ESMTP\r\n")], "smtp"),
         (21, [("S", b"220 ftp\r\n"), ("C", b"USER anonymous\r\n")], None),
+        (21, [("S", b"220 ftp\r\n"), ("C", b"AUTH TLS\r\n"), ("S", b"234 go\r\n")], None),  # RFC 4217 12.1
+        (21, [("S", b"220 ftp\r\n"), ("C", b"HELP\r\n"), ("S", b"214 x\r\n"), ("C", b"USER a\r\n")], None),
+        (119, [("S", b"200 news\r\n"), ("C", b"QUIT\r\n"), ("S", b"205 bye\r\n")], None),  # RFC 3977 5.4
+        (119, [("S", b"200 news\r\n"), ("C", b"STARTTLS\r\n"), ("S", b"382 go\r\n")], None),  # RFC 4642 2.2
+        (8025, [("S", b"220 mx ESMTP\r\n"), ("C", b"QUIT\r\n"), ("S", b"221 bye\r\n")], "smtp"),
+        (8025, [("C", b"RCPT TO:<a@b>\r\n"), ("S", b"250 ok\r\n")], "smtp"),
+        (8024, [("S", b"220 mx LMTP\r\n"), ("C", b"LHLO a\r\n"), ("S", b"250 mx\r\n")], "smtp"),
+        (25, [("S", b"220 mx\r\n"), ("C", b"QUIT\r\n"), ("S", b"221 bye\r\n")], "smtp"),
         (1110, [("S", b"+OK hi\r\n"), ("C", b"USER bob\r\n")], "pop3"),
         (6379, [("S", b"+OK\r\n"), ("C", b"*2\r\n")], None),
         (1143, [("S", b"* OK hi\r\n"), ("C", b"a CAPABILITY\r\n")], "imap"),
