@@ -23,6 +23,7 @@ from labkit.net.tap import Side
 
 TLS_BEGINS = -2
 _LOGIN = re.compile(rb"^(?:\S+ +)?(?:AUTH|AUTHENTICATE|PASS|APOP|LOGIN) +", re.IGNORECASE | re.MULTILINE)
+_LOGINS = frozenset(("AUTH", "PASS", "APOP", "LOGIN", "AUTHENTICATE"))
 ECHO = 4  # octets of a secret whose repetition in a reply is no accident
 _WORD = re.compile(rb"[!-~]{1,40}")
 
@@ -95,7 +96,9 @@ class Conversation:
             if not (yield from self.enter_tls()):
                 return None
         if self.is_broken and self.is_behind_gap(self.at):
-            self.behind_login |= self._may_be_response(end)  # the AUTH may be what is missing
+            # The AUTH may be what is missing, or the beginning of this very line.
+            in_login = None in map(self.progress.judge, ("PASS", "LOGIN")) and not self._is_command(self.at)
+            self.behind_login |= in_login or self._may_be_response(end)
         return end
 
     def next_reply(self, command: int, end: int) -> Generator[Row | None, None, Reply]:
@@ -222,6 +225,11 @@ class Conversation:
                 row.state, flaw = self.state, None
         return flaw
 
+    def secrets_around_gap(self, row: Row) -> tuple[Span, ...]:
+        """The secrets of a login's line; from a gap in it on, all of it is one."""
+        gap = self.client.gap(row.start + 1, row.end) if row.verb in _LOGINS else None
+        return row.secrets if gap is None else ((min([gap, *map(min, row.secrets)]), row.end),)
+
     def ends_login(self) -> bool:
         """Whether the client's next line, behind a gap in the middle of a login, is no line of that."""
         return self.is_behind_gap(self.at) and self._is_command(self.at)
@@ -299,8 +307,7 @@ class Conversation:
         status = self._status_between(reply.start, until, gap)
         return Reply(reply.start, until, status, b"" if status else None, flaws=flaws)
 
-    def gaps_before(self, end: int) -> int:
-        """How many gaps of the server's stream lie before `end`."""
+    def gaps_before(self, end: int) -> int:  # of the server's stream
         return bisect_left(self.server.gaps, end, key=itemgetter(0))
 
     def _said_before_next(self, command: int | None, end: int) -> int | None:

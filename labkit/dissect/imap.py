@@ -138,6 +138,8 @@ class Imap(Conversation):
         self.at = row.end = end
         row.argument = b"".join(shown) or None
         row.secrets = secrets_of(row, client.data)
+        if client.gaps:
+            row.secrets = self.secrets_around_gap(row)
         return row, refused
 
     def _login(self, tag: bytes | None) -> Generator[Row | None, None, Reply]:

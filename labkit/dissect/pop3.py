@@ -105,6 +105,8 @@ class Pop3(Conversation):
                 verb, argument = "(response)", line.rstrip(b"\r\n") or None
         row = Row(self.number, self.state, verb, argument, at, end, secrets=secrets_of(verb, line, at))
         self.number += 1
+        if self.client.gaps:
+            row.secrets = self.secrets_around_gap(row)
         limit = RESPONSE_LIMIT if verb in ("AUTH", "(response)") else COMMAND_LIMIT
         row.flaws = self.line_flaws("client", at, end, limit)
         return row

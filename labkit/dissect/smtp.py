@@ -124,6 +124,8 @@ class Smtp(Conversation):
             row.secrets = initial_response(line, at)
         elif verb == "(response)":
             row.secrets = ((at, at + len(line.rstrip())),)
+        if self.client.gaps:
+            row.secrets = self.secrets_around_gap(row)
         row.flaws = self.line_flaws("client", at, end, AUTH_LIMIT if row.secrets else COMMAND_LIMIT)
         return row
 

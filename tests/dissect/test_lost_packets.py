@@ -123,6 +123,28 @@ def test_a_password_whose_auth_is_missing_is_kept_secret(flow: Any, port: int, s
     assert hidden(flow(*said, ("C", SECRET), port=port)) == [SECRET.strip()] * 2
 
 
+@pytest.mark.parametrize(
+    ("port", "said", "shown"),
+    [
+        (25, [*GREETED, ("C", b"AUTH PLAI"), ("C?", SECRET)], b"AUTH PLAI"),
+        (110, [("S", b"+OK\r\n"), ("C", b"AUTH PLAI"), ("C?", SECRET)], b"AUTH PLAI"),
+        (110, [("S", b"+OK\r\n"), ("C", b"PA"), ("C?", b"SS secret\r\n")], b"PA"),
+        (110, [("S", b"+OK\r\n"), ("C?", b"S secret\r\n")], b""),
+        (143, [("S", b"* OK\r\n"), ("C", b"a LOGIN b"), ("C?", b"ob secret\r\n")], b"a LOGIN b"),
+        (143, [("S", b"* OK\r\n"), ("C?", b'LOGIN bob "secret"\r\n')], b""),
+    ],
+)
+def test_of_a_damaged_login_nothing_behind_the_gap_is_shown(
+    flow: Any, port: int, said: Any, shown: bytes
+) -> None:
+    one = flow(*said, port=port)
+    client = bytes(one.client.data)
+    for row in dissect(one)[1]:
+        for first, last in reversed(row.secrets):
+            client = client[:first] + client[last:]
+    assert client.removeprefix(GREETED[1][1]).strip() == shown
+
+
 def test_a_login_whose_last_line_is_missing_is_over(flow: Any) -> None:
     smtp = [*GREETED, ("C", b"AUTH PLAIN\r\n"), ("S", b"334 \r\n"), ("S", b"235 in\r\n"), ("C?", b"NOOP\r\n")]
     assert told(flow(*smtp, ("S", b"250 ok\r\n")))[2:] == [
