@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 sys.path.append(str(Path(__file__).parent / "benchmarks"))
 import traffic
 
+from labkit import datasets
 from labkit.cli import main
 from labkit.tables import read_table
 from labkit.views import terminal
@@ -99,3 +101,16 @@ def test_the_bar_counts_octets_and_packets(busy: Path, monkeypatch: pytest.Monke
 
     with terminal.reading([busy]) as watch, Pass(busy, window=100_000, watch=watch) as tables:
         assert tables.packets > 1000
+
+
+def test_archives_of_the_lab_are_told_apart_however_they_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / "one.jsonl", tmp_path / "two.parquet"]
+    for file in files:
+        datasets.load("tour").save(file)
+    alone = run(capsys, "dissect", *files, "--format", "csv")
+    assert run(capsys, "dissect", *files, "--format", "csv", "--jobs", 2) == alone
+    assert pd.read_csv(io.StringIO(alone[1]))["capture"].unique().tolist() == [str(file) for file in files]
+    parquet = ("--format", "parquet", "--by-day", "-o", tmp_path / "days")
+    assert run(capsys, "dissect", *files, *parquet) == (0, "", "")

@@ -53,7 +53,7 @@ def write_tables(
             if file == STDIN:
                 capture = read_capture(sys.stdin.buffer, name="standard input", keys=log)
             else:
-                capture = read_capture(file, keys=log)
+                capture = read_capture(file, name=_name_of(file, files), keys=log)
             for note in capture.tape.notes:
                 complain(note)
             begin(f"dissecting {file}")
@@ -81,12 +81,17 @@ def _by_windows(
         with reading(files) as watch:
             for file in files:
                 source = sys.stdin.buffer if file == STDIN else file
-                name = "standard input" if file == STDIN else None
+                name = "standard input" if file == STDIN else _name_of(file, files)
                 passes.append(stack.enter_context(Pass(source, [table], name=name, watch=watch, **how)))
         for each in passes:
             for note in each.notes:
                 complain(note)
         write_parts(chain.from_iterable(each.rows(table) for each in passes), table, format, output, by_day)
+
+
+def _name_of(file: Path, files: list[Path]) -> str | None:
+    """What to call a capture: one of several by its path, since every lab calls its own "lab"."""
+    return os.fspath(file) if len(files) > 1 else None
 
 
 def _tell_live(secrets: bool) -> None:

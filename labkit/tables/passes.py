@@ -6,16 +6,19 @@
 
 What a window holds is dissected and made into rows, and forgotten; so memory is that of a window and
 of the connections that are open.  The rows are those of `Capture`, which makes them here too.  With
-several processes one reads the file, and all of them dissect.
+several processes one reads the file, and all of them dissect.  An archive of labkit's own is no larger
+than what the lab that wrote it had in memory: it is read at once, here.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from labkit.capture import archive
 from labkit.capture.source import Source
 from labkit.capture.windows import WINDOW, Reading
 from labkit.errors import LabError
@@ -56,6 +59,13 @@ class Pass:
         self._folder = tempfile.TemporaryDirectory(prefix="labkit-")
         folder, workers = Path(self._folder.name), list[Worker]()
         try:
+            if isinstance(source, str | PathLike) and archive.is_archive(source):
+                tape, (which, of) = archive.read(source, name=name), share
+                self._maker = Maker(tape.name, tables, folder, mark="", secrets=secrets)
+                with not_collecting():
+                    self._maker.add([flow for flow in tape if flow.number % of == which], framed=tape.framed)
+                self.name, self.notes, self.packets = tape.name, tape.notes, tape.packets
+                return
             reading = Reading(source, name=name, window=window, share=share, keys=keys)
             self._maker = Maker(reading.name, tables, folder, mark="", secrets=secrets)
             asked = {

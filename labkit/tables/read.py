@@ -8,6 +8,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
+from labkit.capture.archive import is_archive
 from labkit.capture.keys import KeyLog, key_log
 from labkit.capture.tape import Flow, Tape
 from labkit.dissect.dissector import Dissection
@@ -43,19 +44,20 @@ def read_capture(
 ) -> Capture | Captures:
     """The capture in a file: pcap or pcapng, also compressed (gzip, zstd); labkit's own .jsonl or .parquet.
 
-    Several paths give a `Captures`, whose tables are those of all of them, one behind the other.
+    Several paths give a `Captures`, whose tables are those of all of them, one behind the other; each
+    is called by its path there, since every lab calls its own capture "lab".
     TLS of version 1.2 and 1.3 is opened with `keys`, a key log as SSLKEYLOGFILE names one (or a `KeyLog`),
     and with the secrets that a pcapng file holds itself.
-    With `jobs` that many processes share the work of each table of a large file (see passes.py).
+    With `jobs` that many processes share the work of each table of a large pcap (see passes.py).
     Raises LabError if a file cannot be opened, or is no capture or no key log.
     """
     log = key_log(keys)
-    if jobs > 1 and isinstance(source, str | PathLike):
+    if jobs > 1 and isinstance(source, str | PathLike) and not is_archive(source):
         from labkit.tables.shared import SharedCapture
 
         return SharedCapture(source, jobs, name=name, keys=log)
     if isinstance(source, list | tuple):
-        return Captures([Capture(read_tape(each, keys=log)) for each in source])
+        return Captures([Capture(read_tape(each, name=fspath(each), keys=log)) for each in source])
     return Capture(read_tape(source, name=name, keys=log))
 
 
@@ -63,7 +65,7 @@ def read_tape(source: Source, *, name: str | None = None, keys: KeyLog | None = 
     """The tape in a file of any of these kinds."""
     from labkit.capture import archive, pcap
 
-    if isinstance(source, str | PathLike) and archive.is_archive(source):
+    if isinstance(source, str | PathLike) and is_archive(source):
         return archive.read(source, name=name)
     return pcap.read(source, name=name, keys=keys)
 

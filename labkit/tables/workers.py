@@ -40,8 +40,8 @@ class Maker:
         self.runs = {table: Runs(table, folder, mark) for table in tables}
         self._name, self._secrets = name, secrets
 
-    def add(self, flows: list[Flow]) -> None:
-        tape = Tape(self._name, framed=True)
+    def add(self, flows: list[Flow], *, framed: bool = True) -> None:
+        tape = Tape(self._name, framed=framed)
         tape.flows = flows
         capture = Capture(tape, secrets=self._secrets)
         for table, runs in self.runs.items():

@@ -148,6 +148,12 @@ def test_several_files_are_one(capture: Capture, tmp_path: Path) -> None:
     both = read_capture([tmp_path / "a.jsonl", tmp_path / "b.jsonl"])
     assert len(both.exchanges) == 2 * len(capture.exchanges)
     assert isinstance(both.messages, DataFrame)
+    # In each of the files the capture is called "lab": their connections are not to be taken for one.
+    one, two = str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl")
+    trips = capture.exchanges.mail.round_trips()["round_trips"].tolist()
+    counted = both.exchanges.mail.round_trips()
+    assert counted["capture"].tolist() == [one] * len(trips) + [two] * len(trips)
+    assert counted["round_trips"].tolist() == [*trips, *trips]
 
 
 def test_following_shows_each_exchange_once_it_is_whole(tap: Tap) -> None:

@@ -52,6 +52,17 @@ def test_windows_change_no_table_of_a_real_capture(path: Path) -> None:
     assert passed(path, window=2_000) == whole(path)
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+def test_an_archive_of_the_lab_is_passed_over_like_any_capture(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"tour{ending}"
+    datasets.load("tour").save(path)
+    assert passed(path) == passed(path, jobs=2) == whole(path)
+    shares = [passed(path, share=(which, 2)) for which in (0, 1)]
+    for table, rows in whole(path).items():
+        assert sorted(map(str, rows)) == sorted(str(row) for share in shares for row in share[table])
+    assert read_capture(path, jobs=2).exchanges.equals(read_capture(path).exchanges)
+
+
 def test_runs_that_wait_on_the_disk_are_the_same(busy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "ROOM", 10_000)
     monkeypatch.setattr(runs, "STEP", 7)
