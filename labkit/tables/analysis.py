@@ -1,7 +1,8 @@
 """What analysts ask of the tables: thin layers over pandas, each giving a DataFrame.
 
-Every function takes the tables of a capture, or of many (`pandas.concat`, `Captures`), as they are: what
-is counted per connection is counted per (`capture`, `connection`).  Nothing is changed in what is given.
+Every function takes the tables of a capture, or of many (`pandas.concat`, `Captures`): what is counted
+per connection is counted per (`capture`, `connection`).  They may have been filtered, sorted or indexed,
+or have come through CSV or another library (see `asked`).  Nothing is changed in what is given.
 They are the methods of `frame.mail` as well (accessor.py); what is suspicious is in anomalies.py.
 
 Times are seen where the capture was taken.  Far from the client, a think time holds a round trip
@@ -10,10 +11,10 @@ to it; far from the server, a latency does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from labkit.errors import LabError
+from labkit.tables.schema import TABLES, Column, columns_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,11 +23,42 @@ CONNECTION = ["capture", "connection"]
 Measure = Literal["connections", "exchanges", "round_trips", "octets"]
 
 
-def need(frame: pd.DataFrame, what: str, table: str, *columns: str) -> None:
-    """Raise LabError unless the frame has these columns, which are those of a table."""
-    missing = [name for name in columns if name not in frame.columns]
+def asked(frame: pd.DataFrame, what: str, table: str, *columns: str) -> pd.DataFrame:
+    """These columns of a table, with the dtypes that they have in it; times may be in another zone.
+
+    What became the index is a column again; flags that became objects, say, would turn a question into
+    its opposite.  Raises LabError for a column that is missing, or that holds something else.
+    """
+    import pandas as pd
+
+    rows = frame.reset_index([name for name in frame.index.names if name in columns and name not in frame])
+    missing = [name for name in columns if name not in rows.columns]
     if missing:
         raise LabError(f"{what} is asked of the table {table}: this one has no column {missing[0]!r}")
+    kinds = {column.name: column for column in columns_of(TABLES[table])}
+    found = {}
+    for name in columns:
+        try:
+            found[name] = _restored(rows[name], kinds[name])
+        except (ValueError, TypeError) as error:
+            holds = f"column {name!r} of this one holds no {kinds[name].kind.removesuffix('s')}s"
+            raise LabError(f"{what} is asked of the table {table}: {holds}") from error
+    return pd.DataFrame(found).reset_index(drop=True)
+
+
+def _restored(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
+    """A column with its dtype."""
+    import pandas as pd
+
+    from labkit.tables.dtypes import dtype
+
+    if column.kind == "choice" and not (values.isna() | values.isin(column.choices)).all():
+        return values  # a choice of the analyst's own
+    if column.kind != "time":
+        return values if values.dtype == dtype(column) else values.astype(dtype(column))
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return values
+    return pd.to_datetime(values, format="ISO8601", utc=True).astype(dtype(column))
 
 
 def finished(frame: pd.DataFrame) -> pd.DataFrame:
@@ -34,6 +66,12 @@ def finished(frame: pd.DataFrame) -> pd.DataFrame:
     from labkit.tables.frame import mail_frame
 
     return mail_frame(frame.reset_index(drop=True))
+
+
+_THINKING = (
+    *(*CONNECTION, "exchange", "protocol", "time", "replied_at"),
+    *("latency_s", "verb", "pipelined"),
+)
 
 
 def think_times(exchanges: pd.DataFrame) -> pd.DataFrame:
@@ -44,14 +82,13 @@ def think_times(exchanges: pd.DataFrame) -> pd.DataFrame:
     `latency_s`, seconds until its own reply.  Servers have to be patient for
     minutes (RFC 5321 4.5.3.2, RFC 1939 3, RFC 9051 5.4).
     """
-    need(exchanges, "think time", "exchanges", *CONNECTION, "exchange", "replied_at", "pipelined")
-    rows = _in_order(exchanges)
+    rows = _in_order(asked(exchanges, "think time", "exchanges", *_THINKING))
     keys = [rows[name] for name in CONNECTION]
     latest = rows.groupby(keys)["replied_at"].cummax()
     answered = latest.groupby(keys).ffill().groupby(keys).shift()
     rows = rows.assign(think_s=(rows["time"] - answered).dt.total_seconds().clip(lower=0))
-    asked = rows[rows["verb"].notna() & ~rows["pipelined"].fillna(False)]
-    return finished(asked[[*CONNECTION, "exchange", "time", "verb", "think_s", "latency_s"]])
+    commands = rows[rows["verb"].notna() & ~rows["pipelined"].fillna(False)]
+    return finished(commands[[*CONNECTION, "exchange", "time", "verb", "think_s", "latency_s"]])
 
 
 def round_trips(exchanges: pd.DataFrame) -> pd.DataFrame:
@@ -63,10 +100,9 @@ def round_trips(exchanges: pd.DataFrame) -> pd.DataFrame:
     some command was without its reply; `thinking_s`, for how many the client had its replies and
     sent nothing; `span_s`, from the first octet to the last.
     """
-    need(exchanges, "round trips", "exchanges", *CONNECTION, "sent_at", "replied_at", "pipelined")
     import pandas as pd
 
-    rows = _in_order(exchanges)
+    rows = _in_order(asked(exchanges, "round trips", "exchanges", *_THINKING, "sent_at"))
     grouped = rows.groupby(CONNECTION)
     commands = rows[rows["verb"].notna()]
     followed = commands.groupby(CONNECTION)["pipelined"].shift(-1).fillna(False)
@@ -112,11 +148,12 @@ def timeline(exchanges: pd.DataFrame, every: str = "1s") -> pd.DataFrame:
     `exchanges` that began in it, `refused` of them (outcome temporary or permanent),
     and `octets` of their commands and replies.
     """
-    need(exchanges, "a time line", "exchanges", "time", "protocol", "outcome", "octets_sent")
-    rows = exchanges.assign(
-        time=exchanges["time"].dt.floor(every),
-        refused=exchanges["outcome"].isin(["temporary", "permanent"]),
-        octets=exchanges["octets_sent"].fillna(0) + exchanges["octets_received"].fillna(0),
+    of = ("exchange", "protocol", "time", "outcome", "octets_sent", "octets_received")
+    rows = asked(exchanges, "a time line", "exchanges", *of)
+    rows = rows.assign(
+        time=rows["time"].dt.floor(every),
+        refused=rows["outcome"].isin(["temporary", "permanent"]),
+        octets=rows["octets_sent"].fillna(0) + rows["octets_received"].fillna(0),
     )
     grouped = rows.groupby(["time", "protocol"], observed=True)
     found = grouped.agg(exchanges=("exchange", "size"), refused=("refused", "sum"), octets=("octets", "sum"))
@@ -129,19 +166,21 @@ def matrix(connections: pd.DataFrame, values: Measure = "connections") -> pd.Dat
     Hosts bear their names where they are known, else their addresses.  `values`: connections,
     exchanges, round_trips, or octets of both directions.
     """
-    need(connections, "a conversation matrix", "connections", "client", "server", "round_trips")
-    measures: dict[str, Callable[[], Any]] = {
-        "connections": lambda: 1,
-        "exchanges": lambda: connections["exchanges"],
-        "round_trips": lambda: connections["round_trips"],
-        "octets": lambda: connections["octets_sent"] + connections["octets_received"],
+    measures: dict[str, tuple[str, ...]] = {
+        "connections": (),
+        "exchanges": ("exchanges",),
+        "round_trips": ("round_trips",),
+        "octets": ("octets_sent", "octets_received"),
     }
     if values not in measures:
         raise LabError(f"a matrix counts {', '.join(measures)}, not {values!r}")
-    rows = connections.assign(
-        client=connections["client_name"].fillna(connections["client"]),
-        server=connections["server_name"].fillna(connections["server"]),
-        counted=measures[values](),
+    summed = list(measures[values])
+    of = ("client", "client_name", "server", "server_name", *summed)
+    rows = asked(connections, "a conversation matrix", "connections", *of)
+    rows = rows.assign(
+        client=rows["client_name"].fillna(rows["client"]),
+        server=rows["server_name"].fillna(rows["server"]),
+        counted=rows[summed].sum(axis=1) if summed else 1,
     )
     found = rows.pivot_table(index="client", columns="server", values="counted", aggfunc="sum", fill_value=0)
     found.columns.name = None
@@ -157,11 +196,12 @@ def software(connections: pd.DataFrame) -> pd.DataFrame:
     known, `greeting`; `connections` to it, and on how many TLS began (`with_tls`); `first_seen`, `last_seen`.
     A greeting may say what it likes; times and the Message-ID of an APOP greeting are left out of it.
     """
-    need(connections, "software", "connections", "greeting", "software", "server_port")
-    rows = connections.assign(
-        server=connections["server_name"].fillna(connections["server"]),
-        greeting=connections["greeting"].str.replace(r"\s*<[^<>@\s]+@[^<>\s]+>", "", regex=True),
-        with_tls=connections["tls"] != "none",
+    of = ("connection", "server", "server_name", "server_port", "protocol", "software", "greeting")
+    rows = asked(connections, "software", "connections", *of, "tls", "start")
+    rows = rows.assign(
+        server=rows["server_name"].fillna(rows["server"]),
+        greeting=rows["greeting"].str.replace(r"\s*<[^<>@\s]+@[^<>\s]+>", "", regex=True),
+        with_tls=rows["tls"] != "none",
     )
     grouped = rows.groupby(
         ["server", "server_port", "protocol", "software", "greeting"], dropna=False, observed=True
@@ -182,10 +222,11 @@ def authentication(logins: pd.DataFrame) -> pd.DataFrame:
     `refused` (what is neither was never answered); `first_seen`, `last_seen`.  Mechanisms: RFC 4954 4,
     RFC 5034 4, RFC 9051 6.2; USER and APOP: RFC 1939 7.
     """
-    need(logins, "an authentication summary", "logins", "user", "mechanism", "outcome", "encrypted")
-    rows = logins.assign(
-        succeeded=logins["outcome"] == "ok",
-        refused=logins["outcome"].isin(["temporary", "permanent", "closed"]),
+    of = ("exchange", "time", "user", "mechanism", "outcome", "encrypted")
+    rows = asked(logins, "an authentication summary", "logins", *of)
+    rows = rows.assign(
+        succeeded=rows["outcome"] == "ok",
+        refused=rows["outcome"].isin(["temporary", "permanent", "closed"]),
     )
     grouped = rows.groupby(["user", "mechanism", "encrypted"], dropna=False, observed=True)
     found = grouped.agg(
@@ -212,8 +253,10 @@ def trace(messages: pd.DataFrame, of: str | None = None) -> pd.DataFrame:
     many more than there (`added`); `same_body`, whether what stands behind the header is as it was at
     first; `message_id`, `subject`.
     """
-    need(messages, "a trace", "messages", "trace_id", "message_id", "body_sha256", "time")
-    rows = messages.sort_values(["time", *CONNECTION, "exchange"], ignore_index=True)
+    keys = [*CONNECTION, "exchange", "message"]
+    of_each = ("time", "step", "direction", "outcome", "octets", "message_id", "subject")
+    rows = asked(messages, "a trace", "messages", *keys, *of_each, "trace_id", "sha256", "body_sha256")
+    rows = rows.sort_values(["time", *keys], ignore_index=True)
     rows = rows.assign(journey=_alike(rows))
     if of is not None:
         names = {of, f"<{of.strip('<>')}>", of.strip("<>")}

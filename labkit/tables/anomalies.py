@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
-from labkit.tables.analysis import CONNECTION, finished, need
+from labkit.tables.analysis import CONNECTION, asked, finished
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = [*CONNECTION, "exchange", "time", "anomaly", "detail", "rfc"]
+KEYS = [*CONNECTION, "exchange"]
+COLUMNS = [*KEYS, "time", "anomaly", "detail", "rfc"]
 READABLE = ("PLAIN", "LOGIN", "USER", "OAUTHBEARER", "XOAUTH2")
 """Mechanisms that give the password, or what is as good, to whoever listens."""
+_PROMPTED = ("PLAIN", "LOGIN")  # whose user and password may come after a challenge, user first
 LINE_ENDS = ("bare-lf", "bare-cr", "bare-dot")
 MANY = 20
 """Recipients of one connection from which on they are many."""
-_DENIED = r"relay|5\.7\.1"
+_ADDRESS = r"<[^>]*>"  # relay.example.org, say
 _POLICY = "5.7.1"  # RFC 3463 3.8: delivery not authorized
 _BEGINS = ("STARTTLS", "STLS", "TLS")
 
@@ -31,17 +33,22 @@ def bare_lines(flaws: pd.DataFrame, exchanges: pd.DataFrame) -> pd.DataFrame:
 
     Two servers that disagree about where a line ends can be told two different things: SMTP smuggling.
     """
-    need(flaws, "bare line ends", "flaws", "flaw", "sender", "meaning")
-    found = flaws[flaws["flaw"].isin(LINE_ENDS) & (flaws["sender"] == "client")]
-    keys = [*CONNECTION, "exchange"]
-    found = found.merge(exchanges[[*keys, "time"]], on=keys, how="left")
+    rows = asked(flaws, "bare line ends", "flaws", *KEYS, "sender", "flaw", "meaning")
+    found = rows[rows["flaw"].isin(LINE_ENDS) & (rows["sender"] == "client")]
+    times = asked(exchanges, "when lines were sent", "exchanges", *KEYS, "time")
+    found = found.merge(times, on=KEYS, how="left")
     return _told(found.assign(detail=found["flaw"] + ": " + found["meaning"]), "bare-lf", "RFC 5321 2.3.8")
 
 
 def plaintext_passwords(logins: pd.DataFrame) -> pd.DataFrame:
-    """Logins that gave the password to every listener: readable, and without TLS (RFC 8314 3, RFC 4954 4)."""
-    need(logins, "plaintext passwords", "logins", "mechanism", "encrypted")
-    found = logins[logins["mechanism"].str.upper().isin(READABLE) & ~logins["encrypted"].fillna(False)]
+    """Logins that gave the password to every listener: readable, and without TLS (RFC 8314 3, RFC 4954 4).
+
+    Where the server refused AUTH before anything was said, there was nothing to hear.
+    """
+    of = ("time", "user", "mechanism", "outcome", "encrypted")
+    rows = asked(logins, "plaintext passwords", "logins", *KEYS, *of)
+    silent = rows["user"].isna() & rows["mechanism"].isin(_PROMPTED) & (rows["outcome"] != "ok")
+    found = rows[rows["mechanism"].isin(READABLE) & ~rows["encrypted"].fillna(False) & ~silent]
     who = found["user"].fillna("somebody") + " by " + found["mechanism"].fillna("?")
     return _told(found.assign(detail=who), "plaintext-password", "RFC 8314 3")
 
@@ -51,19 +58,25 @@ def relay_tests(
 ) -> pd.DataFrame:
     """Attempts to have mail for elsewhere taken without a login (RFC 5321 7.9, RFC 2505 2.1).
 
-    Those that were refused as relaying, by code 5.7.1 or by words; and, where `local` names
-    the domains that the servers keep mail for, those that were accepted: an open relay.
+    Those that were refused as relaying, for good by code 5.7.1 or by words, for now by words (Postfix
+    says 454 unless told otherwise); and, where `local` names the domain or the domains that the servers
+    keep mail for, those that were accepted: an open relay.
     """
-    need(recipients, "relay tests", "recipients", "address", "outcome", "text", "enhanced")
-    logged_in = exchanges[exchanges["verb"].isin(["AUTH", "(response)"]) & (exchanges["code"] == 235)]
-    strangers = ~_in(recipients, logged_in)
-    denied = recipients["text"].str.contains(_DENIED, case=False, na=False) | (
-        recipients["enhanced"] == _POLICY
+    rows = asked(
+        recipients, "relay tests", "recipients", *KEYS, "time", "address", "outcome", "text", "enhanced"
     )
-    refused = (recipients["outcome"] == "permanent") & denied
-    domain = recipients["address"].str.extract(r"([^@]*)$", expand=False).str.lower()
-    taken = (recipients["outcome"] == "ok") & ~domain.isin([name.lower() for name in local])
-    found = recipients[strangers & (refused | (taken & bool(local)))]
+    said = asked(exchanges, "who has logged in", "exchanges", *CONNECTION, "verb", "code")
+    strangers = ~_in(rows, said[said["verb"].isin(["AUTH", "(response)"]) & (said["code"] == 235)])
+    why = rows["text"].str.replace(_ADDRESS, "", regex=True)
+    by_policy = (rows["enhanced"] == _POLICY) | why.str.contains(_POLICY, regex=False, na=False)
+    in_words = rows["outcome"].isin(["permanent", "temporary"]) & why.str.contains(
+        "relay", case=False, na=False
+    )
+    refused = in_words | (by_policy & (rows["outcome"] == "permanent"))
+    ours = [name.lower() for name in ([local] if isinstance(local, str) else local)]
+    domain = rows["address"].str.extract(r"@([^@]*)$", expand=False).str.lower()  # NA: <postmaster>
+    taken = (rows["outcome"] == "ok") & domain.notna() & ~domain.isin(ours)
+    found = rows[strangers & (refused | (taken & bool(ours)))]
     verdicts = ["accepted" if outcome == "ok" else "refused" for outcome in found["outcome"]]
     detail = [f"{of}: {said}" for of, said in zip(found["address"].fillna("?"), verdicts, strict=True)]
     return _told(found.assign(detail=detail), "relay-test", "RFC 5321 7.9")
@@ -74,9 +87,9 @@ def mass_rcpt(recipients: pd.DataFrame, at_least: int = MANY) -> pd.DataFrame:
 
     The latter shows in how many are refused (RFC 5321 7.3).
     """
-    need(recipients, "mass RCPT", "recipients", "address", "outcome")
-    refused = recipients["outcome"].isin(["permanent", "temporary"])
-    grouped = recipients.assign(refused=refused).groupby(CONNECTION, as_index=False)
+    rows = asked(recipients, "mass RCPT", "recipients", *KEYS, "time", "address", "outcome")
+    refused = rows["outcome"].isin(["permanent", "temporary"])
+    grouped = rows.assign(refused=refused).groupby(CONNECTION, as_index=False)
     found = grouped.agg(
         exchange=("exchange", "min"),
         time=("time", "min"),
@@ -91,15 +104,19 @@ def mass_rcpt(recipients: pd.DataFrame, at_least: int = MANY) -> pd.DataFrame:
 def starttls_unused(exchanges: pd.DataFrame) -> pd.DataFrame:
     """Connections on which the server offered STARTTLS and the client went on in clear (RFC 3207 4).
 
-    The row is that of the offer; `detail` says what was sent in clear behind it.
+    An offer is seen in the reply to EHLO; lists of capabilities (CAPA, CAPABILITY) are not in this table.
+    A STARTTLS that was refused did not use it.  The row is that of the offer; `detail` says what was
+    sent in clear behind it.
     """
-    need(exchanges, "STARTTLS unused", "exchanges", "verb", "text", "encrypted")
-    offered = exchanges[exchanges["text"].str.contains(r"\bSTARTTLS\b", case=False, na=False)]
+    of = ("time", "verb", "outcome", "text", "encrypted")
+    rows = asked(exchanges, "STARTTLS unused", "exchanges", *KEYS, *of).sort_values(KEYS)
+    offered = rows[rows["text"].str.contains(r"\bSTARTTLS\b", case=False, na=False)]
     offered = offered[
         ~offered["encrypted"].fillna(False) & (offered["verb"].isna() | offered["verb"].isin(["EHLO"]))
     ]
-    found = offered[~_in(offered, exchanges[exchanges["verb"].isin(_BEGINS)])].drop_duplicates(CONNECTION)
-    verbs = exchanges[exchanges["verb"].notna() & ~exchanges["verb"].isin(["EHLO", "QUIT", "LOGOUT", "."])]
+    began = rows[rows["verb"].isin(_BEGINS) & (rows["outcome"] == "ok")]
+    found = offered[~_in(offered, began)].drop_duplicates(CONNECTION)
+    verbs = rows[rows["verb"].notna() & ~rows["verb"].isin(["EHLO", "QUIT", "LOGOUT", "."])]
     said = verbs.groupby(CONNECTION)["verb"].agg(lambda each: ", ".join(each.unique())).rename("detail")
     found = found.merge(said.reset_index(), on=CONNECTION, how="left")
     return _told(found.assign(detail=found["detail"].fillna("nothing")), "starttls-unused", "RFC 3207 4")
@@ -121,7 +138,7 @@ def anomalies(capture: Any, *, local: Collection[str] = (), at_least: int = MANY
         lambda: starttls_unused(exchanges),
     ]
     found = pd.concat([query() for query in queries], ignore_index=True)
-    return finished(found.sort_values(["time", *CONNECTION, "exchange"], kind="stable"))
+    return finished(found.sort_values(["time", *KEYS], kind="stable"))
 
 
 def _told(found: pd.DataFrame, anomaly: str, rfc: str) -> pd.DataFrame:
@@ -130,7 +147,8 @@ def _told(found: pd.DataFrame, anomaly: str, rfc: str) -> pd.DataFrame:
 
     named = dict.fromkeys(("anomaly", "detail", "rfc"), text_dtype())
     told = found.assign(anomaly=anomaly, rfc=rfc)[COLUMNS].astype(named)
-    return finished(told.astype({"connection": "Int64", "exchange": "Int64"}))
+    told = told.astype({"connection": "Int64", "exchange": "Int64"})
+    return finished(told.sort_values(["time", *KEYS], kind="stable"))
 
 
 def _in(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from typing import Any
@@ -202,6 +203,21 @@ def test_starttls_that_is_used_is_no_anomaly() -> None:
     assert capture(("smtp", 0, used)).exchanges.mail.starttls_unused().empty
 
 
+def test_starttls_that_was_refused_is_no_use() -> None:
+    refused = [*SMTP[:3], (60, b"STARTTLS\r\n"), (70, b"<454 4.7.0 not now\r\n"), *SMTP[3:]]
+    found = capture(("smtp", 0, refused)).exchanges.mail.starttls_unused()
+    assert named(found) == [(0, 1, "starttls-unused", "STARTTLS, MAIL, RCPT, DATA")]
+
+
+def test_a_password_that_was_not_said_was_not_heard() -> None:
+    asked = [*SMTP[:3], (60, b"AUTH PLAIN\r\n"), (70, b"<538 5.7.11 Encryption required\r\n")]
+    imap = [(0, b"<* OK hello\r\n"), (1, b"a AUTHENTICATE PLAIN\r\n"), (2, b"<a NO [PRIVACYREQUIRED] no\r\n")]
+    said = [*imap, (3, b"b LOGIN bob secret\r\n"), (4, b"<b NO [PRIVACYREQUIRED] no\r\n")]
+    seen = capture(("submission", 0, asked), ("imap", 100, imap), ("imap", 200, said))
+    assert seen.logins["mechanism"].tolist() == ["PLAIN", "PLAIN", "PLAIN", "LOGIN"]
+    assert named(seen.logins.mail.plaintext_passwords()) == [(2, 2, "plaintext-password", "bob by LOGIN")]
+
+
 def test_bare_line_ends() -> None:
     bare = [*SMTP[:5], (150, b"Subject: x\r\n\r\none\ntwo\r\n.\r\n"), *SMTP[6:]]
     seen = capture(("smtp", 0, bare))
@@ -237,6 +253,22 @@ def test_relay_tests() -> None:
     assert named(anomalies.relay_tests(*known, local=["Example.org"])) == [*refused, accepted]
 
 
+def test_relay_tests_are_known_by_what_is_said_not_by_whose_address_it_is() -> None:
+    postfix = b"454 4.7.1 <v@example.net>: Relay access denied"  # unless it is told otherwise
+    typo = b"550 5.1.1 <x@relay.example.org>: User unknown"
+    seen = capture(
+        (
+            "smtp",
+            0,
+            rcpt(("v@example.net", postfix), ("x@relay.example.org", typo), ("postmaster", b"250 ok")),
+        ),
+        ("smtp", 100, rcpt(("b@example.org", b"250 ok"), ("g@example.org", b"450 4.7.1 Greylisted"))),
+    )
+    for local in ([], ["example.org"], "example.org"):
+        found = anomalies.relay_tests(seen.recipients, seen.exchanges, local)
+        assert named(found) == [(0, 3, "relay-test", "v@example.net: refused")]
+
+
 def test_who_has_logged_in_may_send_elsewhere() -> None:
     login = [(2, b"AUTH PLAIN AGEAYg==\r\n"), (3, b"<235 ok\r\n")]
     talk = rcpt(("v@example.net", b"250 ok"))
@@ -254,16 +286,19 @@ def test_mass_rcpt() -> None:
 # How they are asked
 
 
+QUESTIONS = {
+    "exchanges": ("think_times", "round_trips", "timeline", "starttls_unused"),
+    "connections": ("matrix", "software"),
+    "logins": ("authentication", "plaintext_passwords"),
+    "recipients": ("mass_rcpt",),
+    "messages": ("trace",),
+}
+
+
 def test_nothing_gives_nothing_with_the_same_columns() -> None:
     nothing, something = Capture(Tape("nothing")), capture(("smtp", 0, SMTP), ("pop3", 0, pop3()))
-    for table, questions in {
-        "exchanges": ("think_times", "round_trips", "timeline", "starttls_unused"),
-        "connections": ("software",),
-        "logins": ("authentication", "plaintext_passwords"),
-        "recipients": ("mass_rcpt",),
-        "messages": ("trace",),
-    }.items():
-        for question in questions:
+    for table, questions in QUESTIONS.items():
+        for question in set(questions) - {"matrix"}:  # whose columns are the servers
             empty = getattr(nothing.table(table).mail, question)()
             full = getattr(something.table(table).mail, question)()
             assert empty.empty
@@ -287,6 +322,55 @@ def test_nothing_is_changed_in_what_is_given() -> None:
     for question in ("think_times", "round_trips", "timeline", "starttls_unused"):
         getattr(frame.mail, question)()
     pd.testing.assert_frame_equal(frame, before)
+
+
+def by_csv(frame: pd.DataFrame) -> pd.DataFrame:
+    file = io.StringIO()
+    frame.to_csv(file, index=False)
+    file.seek(0)
+    return pd.read_csv(file)
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        by_csv,
+        lambda frame: pd.DataFrame(frame.to_dict("records")),
+        lambda frame: frame.astype(object),
+        lambda frame: frame.convert_dtypes(dtype_backend="pyarrow"),
+        lambda frame: frame.sample(frac=1, random_state=1),
+        lambda frame: frame.set_index("capture"),
+        lambda frame: frame.set_index(["connection", "time" if "time" in frame else "start"]),
+        lambda frame: frame.set_index("time" if "time" in frame else "start", drop=False),
+    ],
+    ids=["csv", "records", "objects", "arrow", "shuffled", "indexed", "indexed-twice", "indexed-kept"],
+)
+def test_tables_that_have_been_elsewhere_give_the_same_answers(away: Any) -> None:
+    seen = capture(("smtp", 0, SMTP), ("pop3", 100, pop3("wrong")), ("pop3", 1000, pop3()))
+    for table, questions in QUESTIONS.items():
+        frame = seen.table(table)
+        for question in questions:
+            found, expected = (getattr(each.mail, question)() for each in (away(frame), frame))
+            pd.testing.assert_frame_equal(pd.DataFrame(found), pd.DataFrame(expected), check_dtype=False)
+
+
+def test_times_without_a_zone_are_in_utc_and_others_stay_in_theirs() -> None:
+    frame = capture(("smtp", 0, SMTP)).exchanges
+    times = ["time", "sent_at", "first_reply_at", "replied_at"]
+    naive = frame.assign(**{name: frame[name].dt.tz_localize(None) for name in times})
+    pd.testing.assert_frame_equal(naive.mail.round_trips(), frame.mail.round_trips())
+    assert naive.mail.timeline()["time"].tolist() == frame.mail.timeline()["time"].tolist()
+    there = frame.assign(time=frame["time"].dt.tz_convert("Asia/Tokyo")).mail.timeline("1min")
+    assert str(there["time"].iloc[0]) == "2026-01-05 18:00:00+09:00"
+
+
+def test_what_is_no_column_of_the_table_is_said() -> None:
+    frame = capture(("smtp", 0, SMTP)).exchanges
+    for question in QUESTIONS["exchanges"]:
+        with pytest.raises(LabError, match="asked of the table exchanges: this one has no column 'time'"):
+            getattr(frame.drop(columns="time").mail, question)()
+    with pytest.raises(LabError, match="column 'time' of this one holds no times"):
+        frame.assign(time="noon").mail.timeline()
 
 
 def test_every_column_is_explained() -> None:
