@@ -78,8 +78,11 @@ def _column(values: pd.Series[Any]) -> tuple[str, list[Any]]:
     kind = getattr(dtype, "kind", "O")
     if kind == "M":
         anything: Any = values
-        zone = ", UTC" if hasattr(dtype, "tz") else ""
-        named, shown = "time", anything.astype(f"datetime64[us{zone}]").astype("int64")
+        if anything.dt.tz is not None:
+            anything = anything.dt.tz_localize(None)  # as the clock shows it in its zone
+        named, shown = "time", anything.astype("datetime64[us]").astype("int64")
+    elif kind == "m":
+        named, shown = "text", values.astype("str").str.removeprefix("0 days ")
     elif kind == "f":
         named, shown = "seconds", values
     elif kind == "b":

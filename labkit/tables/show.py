@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def times(values: Sequence[int | None]) -> list[str]:
 
 
 def seconds(values: Sequence[float | None]) -> list[str]:
-    known = [value for value in values if value is not None]
+    known = [value for value in values if value is not None and isfinite(value)]
     digits = 3 if all(abs(value * 1000 - round(value * 1000)) < 1e-6 for value in known) else 6
     return ["" if value is None else f"{value:.{digits}f}" for value in values]
 

@@ -49,6 +49,27 @@ def test_part_of_a_frame_prints_so_too(capture: Capture) -> None:
     assert repr(named) == "verb  code\n       220\n[1 row]"
 
 
+def test_what_an_analyst_computes_prints_too(capture: Capture) -> None:
+    frame = capture.exchanges[["verb", "time", "latency_s"]].iloc[1:2]
+    told = frame.assign(
+        there=frame["time"].dt.tz_convert("Asia/Tokyo"),
+        arrow=frame["time"].convert_dtypes(dtype_backend="pyarrow"),
+        since=frame["time"] - frame["time"].min() + pd.Timedelta("1.5s"),
+        rate=10 / (frame["latency_s"] * 0),
+    )
+    time = frame["time"].iloc[0]
+    values = repr(told).splitlines()[1].split()
+    assert values[1:] == [
+        f"{time:%H:%M:%S.%f}"[:-3],
+        f"{frame['latency_s'].iloc[0]:.3f}",
+        f"{time + pd.Timedelta('9h'):%H:%M:%S.%f}"[:-3],
+        f"{time:%H:%M:%S.%f}"[:-3],
+        "00:00:01.500000",
+        "inf",
+    ]
+    assert "inf" in told._repr_html_()  # type: ignore[operator]
+
+
 def test_a_frame_is_a_frame(capture: Capture) -> None:
     import pickle
 
