@@ -6,6 +6,7 @@ They are files here, or wherever fsspec reaches by a URL: object storage is s3:/
 from __future__ import annotations
 
 import glob
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from os import PathLike, fspath
@@ -54,15 +55,23 @@ def read_captures(
 ) -> Any:
     """One table of many captures: the rows of one file behind those of the other; `capture` tells them apart.
 
-    `files` are paths or a pattern such as "week/*.pcap"; with fsspec (part of Dask) also URLs, for which
-    `storage_options` hold what its file system is to know, as in pandas: "s3://…" needs s3fs, which
-    takes key, secret and endpoint_url, or finds them where Amazon's tools do.
+    `files` are paths or a pattern such as "week/*.pcap" ("**" is any folders); with fsspec (part of Dask)
+    also URLs, for which `storage_options` hold what its file system is to know, as in pandas: "s3://…"
+    needs s3fs, which takes key, secret and endpoint_url, or finds them where Amazon's tools do.
+    A file that is named twice is read once.
     With engine "pandas" it is a DataFrame, made with `jobs` processes.  With "dask" it is a
     dask.dataframe, made where Dask computes it: each partition has all rows of some connections, `parts`
     partitions a file (otherwise one for each 256 MiB of it), each sorted as the table is.
 
-    Raises LabError if there is no such file, it may not be read, or is no capture.
+    Warns of what could not be read in a file, such as one that was cut short.  Raises LabError if there is
+    no such file, it may not be read, or is no capture.
     """
+    if engine not in ("pandas", "dask"):
+        raise LabError(f"there is no engine {engine!r}; the engines are pandas and dask")
+    if parts is not None and (parts < 1 or engine == "pandas"):
+        raise LabError("parts are those of Dask, for each file one at least")
+    if jobs != 1 and (jobs < 1 or engine == "dask"):
+        raise LabError("jobs are processes for pandas, one at least; Dask has workers of its own")
     options = dict(storage_options or {})
     paths = _found(files, options)
     if options and not any(map(_is_url, paths)):
@@ -96,6 +105,8 @@ def _frame(path: str, share: Share, table: str, options: dict[str, Any], jobs: i
     from labkit.tables.passes import Pass
 
     with _opened(path, options) as source, Pass(source, [table], name=path, share=share, jobs=jobs) as tables:
+        for note in tables.notes:
+            warnings.warn(note, stacklevel=4)
         return _plain(Table.from_arrow(table, pa.concat_tables(tables.rows(table))))
 
 
@@ -108,12 +119,15 @@ def _plain(table: Table) -> pd.DataFrame:
 
 def _found(files: Where | Iterable[Where], options: dict[str, Any]) -> list[str]:
     if not isinstance(files, str | PathLike):
-        return [fspath(file) for file in files]
+        named = list(dict.fromkeys(fspath(file) for file in files))
+        if not named:
+            raise LabError("there is no file to read: the list of them is empty")
+        return named
     pattern = fspath(files)
     if _is_url(pattern):
         found = _found_at(pattern, options)
     else:
-        found = glob.glob(pattern) or glob.glob(glob.escape(pattern))
+        found = glob.glob(pattern, recursive=True) or glob.glob(glob.escape(pattern))
     if not found:
         raise LabError(f"there is no file {pattern}")
     return sorted(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -89,6 +90,47 @@ def test_dask_groups_and_writes(week: Path, cluster: Any, tmp_path: Path) -> Non
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="there is no file"):
         labkit.read_captures(tmp_path / "*.pcap")
+
+
+def test_files_in_folders_are_found_and_one_named_twice_is_read_once(week: Path, tmp_path: Path) -> None:
+    deep = tmp_path / "2026" / "01"
+    deep.mkdir(parents=True)
+    shutil.copy(week / "monday.pcap", deep)
+    found = labkit.read_captures(tmp_path / "**" / "*.pcap", "connections")
+    assert found["capture"].unique().tolist() == [str(deep / "monday.pcap")]
+    twice = labkit.read_captures([week / "monday.pcap", str(week / "monday.pcap")], "connections")
+    assert len(twice) == 20
+
+
+@pytest.mark.parametrize("engine", ["pandas", "dask"])
+def test_a_file_that_was_cut_short_is_told_of(week: Path, tmp_path: Path, engine: Any) -> None:
+    path = tmp_path / "cut.pcap"
+    path.write_bytes((week / "monday.pcap").read_bytes()[:5000])
+
+    def rows() -> Any:
+        found = labkit.read_captures([path, week / "tuesday.pcap"], "connections", engine=engine)
+        return found.compute(scheduler="synchronous") if engine == "dask" else found
+
+    with pytest.warns(UserWarning, match=r"cut\.pcap stops at byte \d+, after frame \d+"):
+        found = rows()
+    assert (found["capture"] == str(week / "tuesday.pcap")).sum() == 31
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ({"engine": "spark"}, "there is no engine 'spark'; the engines are pandas and dask"),
+        ({"engine": "dask", "parts": 0}, "parts are those of Dask"),
+        ({"parts": 2}, "parts are those of Dask"),
+        ({"jobs": 0}, "jobs are processes for pandas, one at least"),
+        ({"engine": "dask", "jobs": 2}, "Dask has workers of its own"),
+    ],
+)
+def test_what_cannot_be_asked(week: Path, how: dict[str, Any], why: str) -> None:
+    with pytest.raises(LabError, match=why):
+        labkit.read_captures(week / "*.pcap", **how)
+    with pytest.raises(LabError, match="the list of them is empty"):
+        labkit.read_captures([])
 
 
 def test_without_dask(week: Path, monkeypatch: pytest.MonkeyPatch) -> None:
