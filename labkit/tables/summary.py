@@ -22,7 +22,11 @@ def facts(capture: Capture) -> list[str]:
     sizes = {name: len(capture.rows(name)) for name in TABLES if name not in LONG}
     protocols = Counter(protocol for protocol in capture.rows("connections")["protocol"] if protocol)
     spoken = ", ".join(f"{number} {name}" for name, number in sorted(protocols.items())) or "no mail"
-    counted = [f"{size} {name}" for name, size in sizes.items() if size or name in _ALWAYS]
+    counted = [
+        f"{size} {name if size != 1 else name.removesuffix('s')}"
+        for name, size in sizes.items()
+        if size or name in _ALWAYS
+    ]
     return [f"{spoken}; {', '.join(counted)}", *capture.tape.notes]
 
 

@@ -19,13 +19,17 @@ from labkit.views.words import visible
 
 @dataclass(frozen=True)
 class Picture:
-    """`text` is the twin, `alt` one sentence for those who cannot see it; `svg` or `html` the drawing."""
+    """`text` is the twin, `alt` one sentence for those who cannot see it; `svg` or `html` the drawing.
+
+    `title` is that of its page; if it has none, the sentence is.
+    """
 
     text: str
     alt: str
     svg: Markup | None = None
     html: Markup | None = None
     parts: tuple[str, ...] = field(default=(), repr=False)  # which parts of the stylesheet `html` needs
+    title: str | None = None
 
     def __post_init__(self) -> None:
         # Captured text must not reach a terminal as control characters.
@@ -55,9 +59,10 @@ class Picture:
 
     def page(self) -> str:
         """A page of its own, for a browser."""
+        title = el("title", visible(self.title or self.alt))
         return (
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            f"{el('title', self.alt)}{sheet('page')}</head><body>{self._repr_html_()}</body></html>\n"
+            f"{title}{sheet('page')}</head><body>{self._repr_html_()}</body></html>\n"
         )
 
     def _drawing(self) -> Markup | None:

@@ -47,7 +47,7 @@ def report(
         class_="lk-sum",
     )
     text = "\n\n".join(filter(None, [str(overview), str(way), note]))
-    return Picture(text, overview.alt, html=body, parts=("summary", "fold"))
+    return Picture(text, overview.alt, html=body, parts=("summary", "fold"), title=title)
 
 
 def _connection(source: Any, row: Row, whole: bool) -> Markup:

@@ -7,6 +7,7 @@ same distribution as the plot.  Without matplotlib the plots are left out, and t
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ _BAR = 40  # characters of the longest bar in the text twin
 
 @dataclass(slots=True)
 class Group:
-    """All connections of one protocol and step."""
+    """All connections of one protocol and step; a look-up is none, and counts as an exchange."""
 
     name: str
     protocol: str
@@ -52,6 +53,7 @@ class Figures:
     flaws: int
     span: int  # µs from the first exchange to the last
     classes: list[tuple[int, int]]
+    lookups: int = 0
 
     def total(self, name: str) -> int:
         return sum(getattr(group, name) for group in self.groups)
@@ -70,7 +72,7 @@ def figures(source: Any) -> Figures:
     groups: dict[str, Group] = {}
     for _, end in sorted(ends.items()):
         group = _group(groups, end)
-        group.connections += 1
+        group.connections += end["protocol"] != "dns"
         group.round_trips += end.get("round_trips") or (1 if end["protocol"] == "dns" else 0)
         group.sent += end.get("octets_sent") or 0  # a look-up's octets are its exchange's
         group.received += end.get("octets_received") or 0
@@ -82,7 +84,7 @@ def figures(source: Any) -> Figures:
         first, last = EDGES.index(classes[0][1]), EDGES.index(classes[-1][1])
         classes = [_class(EDGES[i] - 1) for i in range(first, last + 1)]
     span = max(times, default=0) - min(times, default=0)
-    return Figures(list(groups.values()), len(messages), len(flaws), span, classes)
+    return Figures(list(groups.values()), len(messages), len(flaws), span, classes, len(lookups))
 
 
 def _group(groups: dict[str, Group], end: Row) -> Group:
@@ -110,7 +112,7 @@ def summary(source: Any, *, title: str = "Summary", plots: bool = True) -> Pictu
     """The figures of a world or a capture: facts, a row for each protocol and step, and plots."""
     found = figures(source)
     facts = _facts(found)
-    alt = f"{title}: {listing(f'{value} {name}' for name, value in facts)}."
+    alt = f"{title}: {listing(_told(facts))}."
     drawn: list[Markup | None] = []
     if plots and found.total("exchanges"):
         drawn = _plots(found)
@@ -128,11 +130,19 @@ def summary(source: Any, *, title: str = "Summary", plots: bool = True) -> Pictu
 def _facts(found: Figures) -> list[tuple[str, str]]:
     columns = ("connections", "exchanges", "round_trips")
     counted = [(name.replace("_", " "), found.total(name)) for name in columns]
+    if found.lookups:
+        counted.insert(1, ("look-ups", found.lookups))
     counted += [("messages carried", found.messages)]
     counted += [("octets", found.total("sent") + found.total("received"))]
     counted += [("refusals", found.total("refused")), ("without reply", found.total("unanswered"))]
     facts = [(name, digits(value)) for name, value in [*counted, ("flaws", found.flaws)]]
-    return [*facts, ("lab time", duration(found.span))]
+    return [*facts, ("from first to last", duration(found.span))]
+
+
+def _told(facts: Sequence[tuple[str, str]]) -> list[str]:
+    """`1 message carried`, `2 messages carried`."""
+    one = {name: re.sub(r"s\b", "", name, count=1) for name, value in facts if value == "1"}
+    return [f"{value} {one.get(name, name)}" for name, value in facts]
 
 
 _HEADS = ("", "connections", "exchanges", "round trips", "octets sent", "octets received", "refused",
@@ -140,10 +150,11 @@ _HEADS = ("", "connections", "exchanges", "round trips", "octets sent", "octets 
 
 
 def _cells(group: Group) -> list[str]:
-    numbers = [group.connections, group.exchanges, group.round_trips, group.sent, group.received]
+    numbers = [group.exchanges, group.round_trips, group.sent, group.received]
     numbers += [group.refused, group.unanswered]
+    connections = digits(group.connections) if group.protocol != "dns" else ""
     waits = [round(median(group.latencies)), max(group.latencies)] if group.latencies else []
-    return [group.name, *map(digits, numbers), *(map(duration, waits) if waits else ("", ""))]
+    return [group.name, connections, *map(digits, numbers), *(map(duration, waits) if waits else ("", ""))]
 
 
 def _table(groups: Iterable[Group]) -> Markup:
@@ -165,7 +176,7 @@ def _plots(found: Figures) -> list[Markup | None]:
 
 
 def _write(title: str, found: Figures, facts: Sequence[tuple[str, str]]) -> str:
-    lines = [f"{title}: " + ", ".join(f"{value} {name}" for name, value in facts), ""]
+    lines = [f"{title}: " + ", ".join(_told(facts)), ""]
     grid = [_HEADS, *map(_cells, found.groups)]
     widths = [max(len(row[i]) for row in grid) for i in range(len(_HEADS))]
     for row in grid:

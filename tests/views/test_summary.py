@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from labkit import World
+from labkit import World, datasets
 from labkit.errors import LabError
 from labkit.views import plots, summary_plots
 from labkit.views.report import report
@@ -124,6 +124,7 @@ def test_a_plot_of_ones_own() -> None:
 def test_a_report_is_one_page_with_every_connection(journey_rows: dict[str, Any], tmp_path: Path) -> None:
     page = report(journey_rows, title="Friday").save(tmp_path / "a.html").read_text(encoding="utf-8")
     assert page.count("<details><summary>") >= 4
+    assert "<title>Friday</title>" in page
     assert "3: SMTP delivery, mail.example.org to mx.example.net, port 25" in page
     assert "2 more connections not shown" in report(journey_rows, limit=2, plots=False).page()
 
@@ -143,6 +144,17 @@ def test_a_capture_is_one_page_of_its_own_with_every_octet(tmp_path: Path) -> No
     assert "secret-alice" not in page
     assert ">EHLO</span>" in page
     assert "the command's word" in page, "each part is explained"
+
+
+def test_the_figures_are_those_of_the_tables() -> None:
+    capture = datasets.load("tour")
+    head = str(summary(capture, title="Tour", plots=False)).splitlines()[0]
+    assert head == (
+        "Tour: 4 connections, 2 look-ups, 28 exchanges, 22 round trips, 4 messages carried, 5 225 octets, "
+        "0 refusals, 0 without reply, 0 flaws, 1.02 s from first to last"
+    )
+    assert len(capture.connections) == 4
+    assert "1 connection, 4 exchanges" in summary(datasets.load("postfix-relay-starttls"), plots=False).alt
 
 
 def test_nothing_was_captured() -> None:
