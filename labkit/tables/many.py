@@ -18,6 +18,7 @@ from labkit.tables.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from labkit.capture.assembly import Share
 
@@ -77,13 +78,15 @@ def read_captures(
     if options and not any(map(_is_url, paths)):
         raise LabError("storage_options are for files at URLs, such as s3://bucket/week.pcap")
     if engine == "pandas":
-        import pandas as pd
+        import pyarrow as pa
 
         from labkit.tables.frame import mail_frame
 
-        frames = [_frame(path, (0, 1), table, options, jobs) for path in paths]
-        return mail_frame(pd.concat(frames, ignore_index=True))
+        # One frame of all: of many small files each would take as long to make as to read.
+        rows = [_rows(path, (0, 1), table, options, jobs) for path in paths]
+        return mail_frame(_plain(Table.from_arrow(table, pa.concat_tables(rows))))
     try:
+        import dask.config
         import dask.dataframe as dd
     except ImportError:
         raise LabError("engine='dask' needs Dask: pip install 'mail-labkit[dask]'") from None
@@ -95,10 +98,16 @@ def read_captures(
     ]
     from_map: Any = dd.from_map
     meta = _plain(Table(table))
-    return from_map(_frame, *zip(*shares, strict=True), table=table, options=options, meta=meta)
+    with dask.config.set({"dataframe.convert-string": False}):  # octets are no text, and text is `str`
+        return from_map(_frame, *zip(*shares, strict=True), table=table, options=options, meta=meta)
 
 
-def _frame(path: str, share: Share, table: str, options: dict[str, Any], jobs: int = 1) -> pd.DataFrame:
+def _frame(path: str, share: Share, table: str, options: dict[str, Any]) -> pd.DataFrame:
+    """A partition of Dask's."""
+    return _plain(Table.from_arrow(table, _rows(path, share, table, options)))
+
+
+def _rows(path: str, share: Share, table: str, options: dict[str, Any], jobs: int = 1) -> pa.Table:
     """The rows of a share of a file's connections."""
     import pyarrow as pa
 
@@ -107,7 +116,7 @@ def _frame(path: str, share: Share, table: str, options: dict[str, Any], jobs: i
     with _opened(path, options) as source, Pass(source, [table], name=path, share=share, jobs=jobs) as tables:
         for note in tables.notes:
             warnings.warn(note, stacklevel=4)
-        return _plain(Table.from_arrow(table, pa.concat_tables(tables.rows(table))))
+        return pa.concat_tables(tables.rows(table))
 
 
 def _plain(table: Table) -> pd.DataFrame:

@@ -20,6 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import traffic
 
 import labkit
+from labkit import datasets
 from labkit.errors import LabError
 
 
@@ -67,6 +68,16 @@ def test_dask_gives_the_same_rows(week: Path, cluster: Any, table: str) -> None:
     pd.testing.assert_frame_equal(
         sorted_rows(by_dask).convert_dtypes(), sorted_rows(pd.DataFrame(by_pandas)).convert_dtypes()
     )
+
+
+def test_dask_gives_the_octets_of_lines(tmp_path: Path) -> None:
+    pytest.importorskip("dask.dataframe")
+    path = tmp_path / "octets.pcap"
+    path.write_bytes(datasets.path("tour").read_bytes().replace(b"QUIT\r\n", b"QU\xff\xfe\r\n"))
+    by_dask = labkit.read_captures([path], "lines", engine="dask").compute(scheduler="synchronous")
+    by_pandas = pd.DataFrame(labkit.read_captures([path], "lines"))
+    assert b"QU\xff\xfe\r\n" in by_dask["raw"].tolist()
+    pd.testing.assert_frame_equal(by_dask, by_pandas)
 
 
 def test_a_partition_has_whole_connections(week: Path, cluster: Any) -> None:
