@@ -104,13 +104,14 @@ def mass_rcpt(recipients: pd.DataFrame, at_least: int = MANY) -> pd.DataFrame:
 def starttls_unused(exchanges: pd.DataFrame) -> pd.DataFrame:
     """Connections on which the server offered STARTTLS and the client went on in clear (RFC 3207 4).
 
-    An offer is seen in the reply to EHLO; lists of capabilities (CAPA, CAPABILITY) are not in this table.
-    A STARTTLS that was refused did not use it.  The row is that of the offer; `detail` says what was
-    sent in clear behind it.
+    An offer is seen in the reply to EHLO and in the greeting of IMAP (RFC 9051 6.2.1); what CAPA and
+    CAPABILITY list is not in this table.  A STARTTLS that was refused did not use it.  The row is that of
+    the offer; `detail` says what was sent in clear behind it.
     """
-    of = ("time", "verb", "outcome", "text", "encrypted")
+    of = ("time", "protocol", "verb", "outcome", "response_code", "text", "encrypted")
     rows = asked(exchanges, "STARTTLS unused", "exchanges", *KEYS, *of).sort_values(KEYS)
-    offered = rows[rows["text"].str.contains(r"\bSTARTTLS\b", case=False, na=False)]
+    listed = rows["text"].where(rows["protocol"] != "imap", rows["response_code"])
+    offered = rows[listed.str.contains(r"\bSTARTTLS\b", case=False, na=False)]
     offered = offered[
         ~offered["encrypted"].fillna(False) & (offered["verb"].isna() | offered["verb"].isin(["EHLO"]))
     ]
@@ -119,7 +120,8 @@ def starttls_unused(exchanges: pd.DataFrame) -> pd.DataFrame:
     verbs = rows[rows["verb"].notna() & ~rows["verb"].isin(["EHLO", "QUIT", "LOGOUT", "."])]
     said = verbs.groupby(CONNECTION)["verb"].agg(lambda each: ", ".join(each.unique())).rename("detail")
     found = found.merge(said.reset_index(), on=CONNECTION, how="left")
-    return _told(found.assign(detail=found["detail"].fillna("nothing")), "starttls-unused", "RFC 3207 4")
+    rfc = found["protocol"].map({"imap": "RFC 9051 6.2.1"}).astype("object").fillna("RFC 3207 4")
+    return _told(found.assign(detail=found["detail"].fillna("nothing")), "starttls-unused", rfc)
 
 
 def anomalies(capture: Any, *, local: Collection[str] = (), at_least: int = MANY) -> pd.DataFrame:
@@ -141,7 +143,7 @@ def anomalies(capture: Any, *, local: Collection[str] = (), at_least: int = MANY
     return finished(found.sort_values(["time", *KEYS], kind="stable"))
 
 
-def _told(found: pd.DataFrame, anomaly: str, rfc: str) -> pd.DataFrame:
+def _told(found: pd.DataFrame, anomaly: str, rfc: str | pd.Series[Any]) -> pd.DataFrame:
     """Rows in the common form."""
     from labkit.tables.dtypes import text_dtype
 

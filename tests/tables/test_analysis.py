@@ -203,6 +203,18 @@ def test_starttls_that_is_used_is_no_anomaly() -> None:
     assert capture(("smtp", 0, used)).exchanges.mail.starttls_unused().empty
 
 
+def test_starttls_of_imap_is_offered_in_the_greeting() -> None:
+    greeting = (0, b"<* OK [CAPABILITY IMAP4rev1 STARTTLS AUTH=PLAIN] hello\r\n")
+    login = [(10, b"a LOGIN bob secret\r\n"), (20, b"<a OK [CAPABILITY IMAP4rev1] in\r\n")]
+    begun = [(10, b"a STARTTLS\r\n"), (20, b"<a OK go on\r\n")]
+    seen = capture(("imap", 0, [greeting, *login]), ("imap", 100, [greeting, *begun]), ("smtp", 200, SMTP))
+    found = seen.exchanges.mail.starttls_unused()
+    assert rows(found, "connection", "exchange", "detail", "rfc") == [
+        (0, 0, "LOGIN", "RFC 9051 6.2.1"),
+        (2, 1, "MAIL, RCPT, DATA", "RFC 3207 4"),
+    ]
+
+
 def test_starttls_that_was_refused_is_no_use() -> None:
     refused = [*SMTP[:3], (60, b"STARTTLS\r\n"), (70, b"<454 4.7.0 not now\r\n"), *SMTP[3:]]
     found = capture(("smtp", 0, refused)).exchanges.mail.starttls_unused()
