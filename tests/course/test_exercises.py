@@ -3,6 +3,7 @@ three typical mistakes get a reason each of their own, and nothing a learner doe
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from journeys import journey, nothing, week
 
 from labkit.course import catalogue
 from labkit.course.model import Exercise
+from labkit.views.markup import paragraphs
 
 EXERCISES = catalogue.every()
 
@@ -34,6 +36,13 @@ class TestEveryExercise:
         for answer in answers:
             verdict = exercise.judge(*answer)
             assert verdict.ok, (answer[:1], verdict.reason)
+
+    def test_code_is_set_apart_from_prose(self, exercise: Exercise) -> None:
+        """What is code alone would lose its indentation, and be told as one paragraph."""
+        told = (exercise.question, exercise.solution, exercise.second_way, exercise.explanation)
+        for part in [part for words in told for part in paragraphs(words) if not part.startswith("    ")]:
+            with pytest.raises(SyntaxError):
+                ast.parse(part)
 
     def test_each_typical_mistake_has_a_reason_of_its_own(self, exercise: Exercise) -> None:
         cases = CASES[exercise.number]

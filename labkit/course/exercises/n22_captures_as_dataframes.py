@@ -180,6 +180,8 @@ def _median(values: list[float]) -> float:
         "`idxmax` gives the row: `trace.loc[trace.hop.idxmax()]`.",
     ),
     solution="""
+        The last crossing of the most travelled letter has the largest `hop` of all:
+
             trace = day.messages.mail.trace()
             answer = trace.message_id[trace.hop.idxmax()]
     """,
@@ -264,6 +266,8 @@ many_captures = quiz(
         "On that connection all were refused but one: look for the outcome `ok`.",
     ),
     solution="""
+        The stranger's connections, what was tried on them, and what of that was accepted:
+
             calls = day.connections.query("client == '203.0.113.66'").connection
             tried = day.recipients[day.recipients.connection.isin(calls)]
             answer = tried.query("outcome == 'ok'").address.iloc[0]

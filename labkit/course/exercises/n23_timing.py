@@ -120,6 +120,8 @@ def count_the_waits(answer: Any, capture: Evidence) -> str | None:
         'The lab\'s own client can: `bob.retrieve("pop3", pipelined=True)`.',
     ),
     solution="""
+        Let Bob's host send what it can without waiting for each reply:
+
             bob.retrieve("pop3", pipelined=True)
     """,
     second_way="""
@@ -206,6 +208,8 @@ better_line = quiz(
         "Two letters, one line: the difference in octets, times 8, by the difference in seconds.",
     ),
     solution="""
+        Two letters over one line: what the long one has more in octets took so much more time:
+
             ends = world.capture.exchanges.query("step == 'submit' and verb == '.'")
             answer = 8 * ends.octets_sent.diff().iloc[-1] / ends.latency_s.diff().iloc[-1]
     """,
