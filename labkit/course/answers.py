@@ -62,8 +62,8 @@ def numbers(answer: Any) -> list[int]:
     """Whole numbers, in the order given; one alone is a list of one."""
     if isinstance(answer, str):
         answer = answer.strip("[](){} ").split(",")
-    if isinstance(answer, Mapping) or not isinstance(answer, Iterable):
-        answer = [answer]
+    if isinstance(answer, Mapping) or not isinstance(answer, Iterable) or hasattr(answer, "columns"):
+        answer = [answer]  # a DataFrame, too, which would give the names of its columns
     found = [number(part) for part in answer]
     if any(part != part // 1 for part in found):
         raise Unreadable("The answer has a number that is not whole.")

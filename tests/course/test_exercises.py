@@ -10,6 +10,7 @@ import pytest
 from answers import CASES
 from journeys import journey, nothing, week
 
+from labkit import datasets
 from labkit.course import catalogue
 from labkit.course.model import Exercise
 from labkit.views.markup import paragraphs
@@ -101,3 +102,13 @@ class Hostile:
 @pytest.mark.parametrize(("number", "world"), [("00.1", journey("own")), ("01.4", week())])
 def test_an_object_that_raises_gets_words(number: str, world: Any) -> None:
     assert "RuntimeError" in catalogue.get(number).judge(Hostile(), world).reason
+
+
+def test_a_table_in_the_answers_place_is_called_one() -> None:
+    """What is left when `len` or `iloc[0]` was forgotten."""
+    recipients = datasets.load("office-day").recipients
+    for number, answer in (("22.1", recipients), ("22.5", recipients.address), ("22.5", ["a", "b"])):
+        reason = catalogue.get(number).judge(answer).reason
+        assert reason.startswith(("The answer is an object of type", "The answer is a list, not a word")), (
+            reason
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from numbers import Integral
 from typing import Any
 
 from labkit.course.answers import Unreadable, numbers, word
@@ -288,7 +289,7 @@ def what_the_stranger_learnt(answer: Any) -> str | None:
     calls = {row["connection"] for row in select(day("connections"), client=STRANGER)}
     tried = [row for row in day("recipients") if row["connection"] in calls]
     counts = [sum(row["connection"] == call for row in tried) for call in calls]
-    if not isinstance(answer, str) and numbers(answer) in ([max(counts)], [max(counts) - 1]):
+    if isinstance(answer, Integral) and answer in (max(counts), max(counts) - 1):
         return "That is how many were tried or refused. Which one was *accepted*?"
     given = word(answer).strip("<>")
     found = [row for row in tried if (row["address"] or "").lower() == given]
