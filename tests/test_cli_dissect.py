@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.serving import LABKIT
 
 sys.path.append(str(Path(__file__).parent / "benchmarks"))
 import traffic
@@ -114,3 +119,26 @@ def test_archives_of_the_lab_are_told_apart_however_they_are_read(
     assert pd.read_csv(io.StringIO(alone[1]))["capture"].unique().tolist() == [str(file) for file in files]
     parquet = ("--format", "parquet", "--by-day", "-o", tmp_path / "days")
     assert run(capsys, "dissect", *files, *parquet) == (0, "", "")
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_who_is_terminated_leaves_nothing_behind(busy: Path, tmp_path: Path, jobs: str) -> None:
+    (tmp_path / "temporary").mkdir()
+    command = [*LABKIT, "dissect", "-", "--jobs", jobs, "--format", "parquet", "-o", "rows.parquet"]
+    with subprocess.Popen(
+        [*command, "--by-day"],
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path / "temporary")},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(busy.read_bytes()[:5000])
+        process.stdin.flush()
+        while not list((tmp_path / "temporary").iterdir()):  # until the pass has begun
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (128 + signal.SIGTERM, b"")
+    assert [each.name for each in tmp_path.rglob("*")] == ["temporary"]

@@ -76,7 +76,12 @@ def _by_windows(
     from labkit.tables.passes import Pass
     from labkit.views.terminal import reading, write_parts
 
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
     with ExitStack() as stack:
+        # As with Ctrl-C, what lies in the folder of a pass goes with it, and its processes end.
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, end))
         passes: list[Pass] = []
         with reading(files) as watch:
             for file in files:

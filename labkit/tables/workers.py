@@ -137,9 +137,11 @@ def _work(folder: Path) -> None:
                 path.unlink()
                 maker.add(opener.flows(finished))
                 print(json.dumps({"done": path.name}), flush=True)
-        print(json.dumps({"files": maker.files()}))
+        print(json.dumps({"files": maker.files()}), flush=True)
     except LabError as error:
         print(json.dumps({"error": str(error)}))
+    except BrokenPipeError:  # who asked is gone, and nobody is left to tell
+        os._exit(1)
 
 
 if __name__ == "__main__":
