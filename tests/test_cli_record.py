@@ -121,6 +121,7 @@ def test_a_server_that_refuses_is_named(tmp_path: Path) -> None:
     [
         ("", 2, "Missing option '--to'"),
         ("--to mail.example.org", 2, "'mail.example.org' is not HOST:PORT"),
+        ("--to 127.0.0.1:0", 2, "there is no port 0 at which a server could be reached"),
         ("--to 127.0.0.1:99999", 2, "'127.0.0.1:99999' is not HOST:PORT"),
         ("--to 127.0.0.1:25 --listen here", 2, "is not [ADDRESS:]PORT"),
         ("--to 127.0.0.1:25 --listen 203.0.113.7:2525", 1, "cannot listen on 203.0.113.7"),

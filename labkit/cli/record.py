@@ -108,6 +108,8 @@ def record(
         if said and not without:
             raise misused(name, f"there is no {'--output' if without is None else '--tls-to'} it could serve")
     host, port = _where(to, "--to", "HOST:PORT")
+    if not port:
+        raise misused("--to", "there is no port 0 at which a server could be reached")
     address, own_port = _where(
         listen if ":" in listen else f"127.0.0.1:{listen}", "--listen", "[ADDRESS:]PORT"
     )
