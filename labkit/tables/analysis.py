@@ -146,18 +146,33 @@ def timeline(exchanges: pd.DataFrame, every: str = "1s") -> pd.DataFrame:
 
     `time`, when the stretch began (`every` is pandas' notation: "100ms", "1min"); `protocol`;
     `exchanges` that began in it, `refused` of them (outcome temporary or permanent),
-    and `octets` of their commands and replies.
+    and `octets` of their commands and replies.  Raises LabError if `every` is no length of time.
     """
     of = ("exchange", "protocol", "time", "outcome", "octets_sent", "octets_received")
     rows = asked(exchanges, "a time line", "exchanges", *of)
     rows = rows.assign(
-        time=rows["time"].dt.floor(every),
+        time=rows["time"].dt.floor(length(every)),
         refused=rows["outcome"].isin(["temporary", "permanent"]),
         octets=rows["octets_sent"].fillna(0) + rows["octets_received"].fillna(0),
     )
     grouped = rows.groupby(["time", "protocol"], observed=True)
     found = grouped.agg(exchanges=("exchange", "size"), refused=("refused", "sum"), octets=("octets", "sum"))
     return finished(found.reset_index().astype({"exchanges": "Int64", "refused": "Int64"}))
+
+
+def length(every: str) -> pd.Timedelta:
+    """A length of time in pandas' notation; raises LabError if it is none ("soon", "0s", a month)."""
+    import pandas as pd
+    from pandas.tseries.frequencies import to_offset
+
+    try:
+        offset: Any = to_offset(every)  # which knows "min" as well as "1min"
+        found = pd.Timedelta(offset)
+    except (ValueError, TypeError):
+        found = pd.Timedelta(0)
+    if not found > pd.Timedelta(0):
+        raise LabError(f"{every!r} is no length of time; pandas writes 100ms, 1s, 10min, 1h")
+    return found
 
 
 def matrix(connections: pd.DataFrame, values: Measure = "connections") -> pd.DataFrame:

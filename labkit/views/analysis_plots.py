@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labkit.tables.analysis import length
 from labkit.tables.analysis import timeline as busy
 from labkit.views.picture import Picture
 from labkit.views.plots import COLOURS, HATCHES, PAPER, PROTOCOLS, figure, picture
@@ -46,9 +47,7 @@ def timeline(exchanges: pd.DataFrame, every: str = "1s", title: str = "How busy 
     with figure(8.6, 2.6) as (drawing, (axes,)):
         begin: Any = found["time"].min() if len(found) else None
         floor: dict[Any, int] = {}
-        import pandas as pd
-
-        width = pd.Timedelta(every).total_seconds()
+        width = length(every).total_seconds()
         for protocol, of in found.groupby("protocol", observed=True):
             name, since = str(protocol), of["time"] - begin
             at = since.dt.total_seconds().tolist()

@@ -125,6 +125,12 @@ def test_timeline() -> None:
     )
 
 
+@pytest.mark.parametrize("every", ["soon", "0s", "-1s", "", "1ME"])
+def test_a_stretch_that_is_no_length_of_time(every: str) -> None:
+    with pytest.raises(LabError, match=f"'{every}' is no length of time"):
+        capture(("smtp", 0, SMTP)).exchanges.mail.timeline(every)
+
+
 def test_matrix() -> None:
     seen = capture(("smtp", 0, SMTP), ("pop3", 0, pop3()), ("pop3", 500, pop3("wrong")))
     assert seen.connections.mail.matrix().to_dict() == {"mx.example.org": {"192.0.2.1": 2, "192.0.2.2": 1}}

@@ -39,6 +39,7 @@ def test_timeline_counts_what_the_table_has(capture: Capture) -> None:
     assert found.svg is not None
     assert ">seconds since 09:00:00<" in found.svg
     assert ">An evening<" in found.svg
+    assert timeline(capture.exchanges, "min").text == timeline(capture.exchanges, "1min").text
 
 
 @pytest.mark.parametrize("plot", [latency, timeline])
