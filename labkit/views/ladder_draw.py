@@ -227,7 +227,7 @@ def _latency(step: Step, x: float, other: float, y: float, lanes: int) -> Markup
     """How long the client waited, at its line, beside the bars."""
     room = 10 + _LANE * lanes
     away, anchor = (-room, "end") if x < other else (room, "start")
-    words = ("⏱ " if step.late else "") + duration(step.waited or 0)
+    words = ("◷ " if step.late else "") + duration(step.waited or 0)
     class_ = "lk-small lk-halo lk-late-word" if step.late else "lk-small lk-halo lk-dim"
     return el("text", words, class_=class_, x=x + away, y=y + 4, text_anchor=anchor)
 

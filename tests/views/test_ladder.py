@@ -85,7 +85,7 @@ def test_a_late_reply_is_marked_by_a_word(submission: list[dict[str, Any]]) -> N
     late = submission[5] | {"latency_s": 9.0, "replied_at": submission[5]["sent_at"] + 9_000_000}
     picture = ladder([*submission[:5], late, *submission[6:]])
     assert "late, after 9 s" in str(picture)
-    assert "⏱ 9 s" in (picture.svg or "")
+    assert "◷ 9 s" in (picture.svg or "")
 
 
 def test_flaws_are_named_with_their_meaning(submission: list[dict[str, Any]]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+import labkit
 from labkit.views.style import chosen, css
 
 THEMES = [dict(re.findall(r"--lk-([a-z-]+):\s*(?:var\([^,]+,\s*)?(#[0-9a-f]{3,6})", theme))
@@ -49,3 +51,10 @@ def test_a_selection_is_one_style_for_all_views() -> None:
     assert style.count(".lk-x-4-2") == 3
     assert "font-weight" in style  # not by colour alone
     assert ".lk-hit { stroke" in style
+
+
+def test_no_sign_needs_a_font_of_emoji() -> None:
+    """Few fonts for text have the clocks among the technical signs: an empty box is seen instead."""
+    views = Path(labkit.__file__).parent / "views"
+    used = {sign for module in views.rglob("*.py") for sign in module.read_text(encoding="utf-8")}
+    assert not [sign for sign in sorted(used) if "\u2300" <= sign <= "\u23ff" or sign > "\uffff"]
