@@ -256,6 +256,13 @@ def test_the_tour_tells_five_steps_and_the_totals(labkit: Labkit) -> None:
         assert said in ran.out
 
 
+@pytest.mark.parametrize("arguments", [["tour"], ["flaws"], ["faults"]])
+def test_no_line_in_a_pipe_ends_with_blanks(labkit: Labkit, arguments: list[str]) -> None:
+    out = labkit(*arguments).out
+    assert out
+    assert out == "\n".join(map(str.rstrip, out.split("\n")))
+
+
 @pytest.mark.parametrize(
     ("how", "protocols"), [("pop3", {"pop3"}), ("imap", {"imap"}), ("both", {"pop3", "imap"})]
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rich.console import Console
 
@@ -34,7 +35,22 @@ class Terminal(Console):
 def console(file: TextIO | None = None) -> Console:
     """The terminal, or whatever stdout is; or a text file.  What mail has between colons is no emoji."""
     terminal = Terminal(file=file, emoji=False)
-    return terminal if terminal.is_terminal else Terminal(file=file, emoji=False, width=PIPE_WIDTH)
+    if terminal.is_terminal:
+        return terminal
+    return Terminal(file=cast(TextIO, _Trimmed(file or sys.stdout)), emoji=False, width=PIPE_WIDTH)
+
+
+class _Trimmed:
+    """A text file in which no line ends with the blanks that fill a table or a paragraph to its width."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(re.sub(r" +(?=\n)", "", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 @contextmanager
