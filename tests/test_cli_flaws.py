@@ -9,6 +9,8 @@ import pytest
 from labkit import cli
 from labkit.dissect.examples import EXAMPLES
 from labkit.dissect.flaws import CATALOGUE
+from labkit.views import terminal
+from labkit.world.faults import CATALOGUE as FAULTS
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -37,3 +39,17 @@ def test_the_list_as_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
         assert (said, row["port"]) == EXAMPLES[row["flaw"]][:2]
     assert [row["keys"] is None for row in rows].count(False) == 4
     assert rows[0]["meaning"] == "a line ends with LF alone, not CRLF"
+
+
+def test_a_narrow_terminal_shows_what_is_wrong_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "PIPE_WIDTH", 40)
+    for command, catalogue in (("flaws", CATALOGUE), ("faults", FAULTS)):
+        out = run(capsys, command)
+        assert max(map(len, out.splitlines())) <= 40
+        said = " ".join(out.split())
+        for each in catalogue.values():
+            text = each.meaning if command == "flaws" else each.sentence
+            assert text in said
+            assert (each.rfc or "") in said

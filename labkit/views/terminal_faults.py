@@ -6,11 +6,10 @@ import json
 import sys
 
 from rich.markup import escape
-from rich.table import Table as Grid
 
 from labkit.views.catalogue import PLACES
 from labkit.views.terminal import console
-from labkit.views.terminal_talk import GAP
+from labkit.views.terminal_lists import list_entries
 from labkit.world.faults import CATALOGUE, Fault
 
 
@@ -22,23 +21,15 @@ def list_faults(format: str) -> None:
         return
     terminal = console()
     for place, words in PLACES.items():
-        grid = Grid(
-            box=None,
-            padding=(0, GAP, 0, 0),
-            title=words.capitalize(),
-            title_justify="left",
-            title_style="bold",
-        )
-        grid.add_column("fault", no_wrap=True)
-        grid.add_column("what happens", ratio=1)
-        grid.add_column("RFC", no_wrap=True)
-        for each in CATALOGUE.values():
-            if each.place == place:
-                only = "" if len(each.protocols) == 3 else f" ({', '.join(each.protocols).upper()})"
-                usage = each.usage.replace(":", ":\n  ", 1).replace(",", ",\n  ")
-                grid.add_row(escape(usage), escape(each.sentence + only), each.rfc.removeprefix("RFC "))
-        terminal.print(grid)
+        entries = (_entry(each) for each in CATALOGUE.values() if each.place == place)
+        list_entries(terminal, ("fault", "what happens"), entries, words.capitalize())
         terminal.print()
+
+
+def _entry(fault: Fault) -> tuple[str, str, str]:
+    only = "" if len(fault.protocols) == 3 else f" ({', '.join(fault.protocols).upper()})"
+    usage = fault.usage.replace(":", ":\n  ", 1).replace(",", ",\n  ")
+    return escape(usage), escape(fault.sentence + only), fault.rfc.removeprefix("RFC ")
 
 
 def row(fault: Fault) -> dict[str, object]:

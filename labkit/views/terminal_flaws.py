@@ -6,13 +6,12 @@ import json
 import sys
 
 from rich.markup import escape
-from rich.table import Table as Grid
 
 from labkit.dissect.dissector import dissect
 from labkit.dissect.examples import EXAMPLES
 from labkit.dissect.flaws import CATALOGUE, Flaw
 from labkit.views.terminal import console
-from labkit.views.terminal_talk import GAP
+from labkit.views.terminal_lists import list_entries
 
 SHOWN = 40  # octets of an example; most have fewer where they matter
 
@@ -23,14 +22,15 @@ def list_flaws(format: str) -> None:
         for each in CATALOGUE.values():
             sys.stdout.write(json.dumps(row(each), ensure_ascii=False) + "\n")
         return
-    grid = Grid(box=None, padding=(0, GAP, 0, 0))
-    grid.add_column("flaw", no_wrap=True)
-    grid.add_column("what is wrong, and octets that have it", ratio=1)
-    grid.add_column("RFC", no_wrap=True)
-    for each in CATALOGUE.values():
-        text = f"{escape(each.meaning)}\n[dim]{escape(excerpt(each.name))}[/dim]"
-        grid.add_row(each.name, text, escape((each.rfc or "").removeprefix("RFC ")))
-    console().print(grid)
+    entries = (
+        (
+            each.name,
+            f"{escape(each.meaning)}\n[dim]{escape(excerpt(each.name))}[/dim]",
+            escape((each.rfc or "").removeprefix("RFC ")),
+        )
+        for each in CATALOGUE.values()
+    )
+    list_entries(console(), ("flaw", "what is wrong, and octets that have it"), entries)
 
 
 def row(flaw: Flaw) -> dict[str, object]:
