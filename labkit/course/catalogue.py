@@ -37,6 +37,8 @@ def get(number: str) -> Exercise:
     notebook = str(number).partition(".")[0]
     there = {found.number: found for found in (of(notebook) if notebook in notebooks() else every())}
     if number not in there:
+        if str(number) in there:
+            raise LabError(f"the number of an exercise is text, and stands in quotes: {str(number)!r}")
         near = get_close_matches(str(number), there, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(there)}"
         raise LabError(f"there is no exercise {number!r}{hint}")

@@ -124,7 +124,8 @@ def reset(number: str | None = None) -> Picture:
 def recall(notebook: str) -> Picture:
     """Two questions about a notebook read earlier, the answers folded."""
     if notebook not in questions.RECALL:
-        raise LabError(f"there are no recall questions for notebook {notebook!r}")
+        there = ", ".join(questions.RECALL)
+        raise LabError(f"there are no recall questions for notebook {notebook!r}; there are some for {there}")
     return recall_card(notebook, questions.RECALL[notebook])
 
 

@@ -98,10 +98,11 @@ def test_a_damaged_progress_file_is_reported_where_progress_is_asked_for(own_pro
         (lambda: course.check("9"), "no exercise '9'"),
         (lambda: course.hint("00.1", 4), "no hint 4"),
         (lambda: course.progress("77"), "no notebook '77'"),
-        (lambda: course.recall("77"), "no recall questions"),
+        (lambda: course.recall("77"), "there are some"),
         (lambda: course.glossary("envlope"), "did you mean envelope?"),
         (lambda: course.glossary("zzz"), "glossary() lists all entries"),
         (lambda: course.exercise(7), "no exercise 7"),  # type: ignore[arg-type]
+        (lambda: course.hint(12.1), "stands in quotes: '12.1'"),  # type: ignore[arg-type]
     ],
 )
 def test_what_does_not_exist_is_said_in_words(call: Callable[[], Any], words: str) -> None:
