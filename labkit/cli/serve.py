@@ -61,7 +61,7 @@ def serve(
     smtp: Annotated[int, port("SMTP as servers speak it to each other.")] = 2025,
     submission: Annotated[int, port("SMTP for those who live here; STARTTLS.")] = 2587,
     smtps: Annotated[int, port("The same, TLS from the start.")] = 2465,
-    pop3: Annotated[int, port("POP3; STARTTLS.")] = 2110,
+    pop3: Annotated[int, port("POP3; STLS.")] = 2110,
     pop3s: Annotated[int, port("POP3, TLS from the start.")] = 2995,
     imap: Annotated[int, port("IMAP; STARTTLS.")] = 2143,
     imaps: Annotated[int, port("IMAP, TLS from the start.")] = 2993,
