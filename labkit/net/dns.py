@@ -57,18 +57,24 @@ class Names:
         """Records as in a zone file: `add("example.org", "MX", "10 mx.example.org")`.
 
         Names in values are absolute, with or without the last dot; `"0 ."` is the null MX.  The value
-        of a TXT record may be given without quotes.
+        of a TXT record may be given without quotes.  LabError for what is no name, type or value: then
+        nothing is added.
         """
-        owner = _name(name)
-        rdtype = dns.rdatatype.from_text(kind)
-        found = self._records.setdefault(owner, {})
-        rrset = found.setdefault(rdtype, dns.rrset.RRset(owner, dns.rdataclass.IN, rdtype))
+        owner, rdtype = _name(name), _type(kind)
+        added = []
         for value in values:
             if rdtype == dns.rdatatype.TXT and not value.startswith('"'):
                 value = " ".join(
                     f'"{_escape(value[i : i + 255])}"' for i in range(0, max(1, len(value)), 255)
                 )
-            rrset.add(dns.rdata.from_text(dns.rdataclass.IN, rdtype, value, dns.name.root, False), TTL)
+            try:
+                added.append(dns.rdata.from_text(dns.rdataclass.IN, rdtype, value, dns.name.root, False))
+            except dns.exception.DNSException as error:
+                raise LabError(f"{value!r} is no record of type {kind}: {error}") from error
+        found = self._records.setdefault(owner, {})
+        rrset = found.setdefault(rdtype, dns.rrset.RRset(owner, dns.rdataclass.IN, rdtype))
+        for record in added:
+            rrset.add(record, TTL)
 
     def remove(self, name: str, kind: str | None = None) -> None:
         """Forget the records of a name, or only those of one type."""
@@ -76,7 +82,7 @@ class Names:
         if kind is None:
             found.clear()
         else:
-            found.pop(dns.rdatatype.from_text(kind), None)
+            found.pop(_type(kind), None)
         if not found:
             self._records.pop(_name(name), None)
 
@@ -193,3 +199,10 @@ def _name(text: str) -> dns.name.Name:
         return dns.name.from_text(text).canonicalize()
     except dns.exception.DNSException as error:
         raise LabError(f"{text!r} is no domain name: {error}") from error
+
+
+def _type(text: str) -> dns.rdatatype.RdataType:
+    try:
+        return dns.rdatatype.from_text(text)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise LabError(f"there are no DNS records of type {text!r}: A, AAAA, MX, TXT …") from error

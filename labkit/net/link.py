@@ -8,7 +8,10 @@ show in the times.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
+from numbers import Real
 
+from labkit.errors import LabError
 from labkit.net.clock import SECOND
 from labkit.net.network import START, to_microseconds
 
@@ -30,6 +33,13 @@ class Link:
 
     @classmethod
     def of(cls, latency: float, bandwidth: float | None) -> Link:
+        """Seconds one way, and bits per second or None; LabError for what no line can be."""
+        if not isinstance(latency, Real) or not latency >= 0 or not isfinite(latency):
+            raise LabError(f"the latency of a link is seconds one way, 0 or more, not {latency!r}")
+        if bandwidth is not None and (not isinstance(bandwidth, Real) or not bandwidth > 0):
+            raise LabError(
+                f"the bandwidth of a link is bits per second, more than 0 (None: no limit), not {bandwidth!r}"
+            )
         return cls(round(latency * SECOND), ns_per_octet(bandwidth) if bandwidth else 0.0)
 
 

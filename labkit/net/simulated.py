@@ -89,10 +89,15 @@ class SimulatedNetwork:
         bandwidth: float | None = None,
     ) -> None:
         """Holds for connections made from now on."""
-        if a is None or b is None:
-            self._default = Link.of(latency, bandwidth)
+        link = Link.of(latency, bandwidth)
+        if a is None and b is None:
+            self._default = link
+        elif isinstance(a, Host) and isinstance(b, Host):
+            self._links[frozenset((a, b))] = link
         else:
-            self._links[frozenset((a, b))] = Link.of(latency, bandwidth)
+            raise LabError(
+                "a link is between two hosts, such as alice.host and alice.server.host, or all of them"
+            )
 
     def _link(self, a: Host, b: Host | None) -> Link:
         if b is None:

@@ -166,3 +166,19 @@ def test_a_name_that_is_none():
 def test_any_octets_are_answered_or_ignored(data):
     answer = Names().answer(data)
     assert answer is None or dns.message.from_wire(answer)
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (("example.org", "MX", "mx.example.org"), "'mx.example.org' is no record of type MX"),
+        (("example.org", "A", "192.0.2.1", "192.0.2"), "'192.0.2' is no record of type A"),
+        (("example.org", "MAIL", "x"), "no DNS records of type 'MAIL'"),
+        (("example..org", "A", "192.0.2.1"), "no domain name"),
+    ],
+)
+def test_what_no_zone_can_hold_is_said_in_words(record, words):
+    names = Names()
+    with pytest.raises(LabError, match=words):
+        names.add(*record)
+    assert not names._records
