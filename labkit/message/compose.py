@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
+from labkit.errors import LabError
 from labkit.message.address_list import Group, NamedMailbox, parse_address_list
 from labkit.message.dates import format_date
 from labkit.message.fields import get, write_field
@@ -67,10 +68,18 @@ def compose(
 ) -> bytes:
     """A message from text, the same as HTML if given with what it shows, and files.
 
-    Addresses are written as people do, `Jörg <joerg@example.org>`; ProtocolError if one is none.
+    Addresses are written as people do, `Jörg <joerg@example.org>`; ProtocolError if one is none, LabError
+    for what is no text and no file.
     `extra` are more fields, by name and value; `boundary` gives a new boundary at each call,
     otherwise they are numbered.
     """
+    for name, given in (("subject", subject), ("text", text), ("html", html)):
+        if not isinstance(given, str | None):
+            raise LabError(f"the {name} of a message is text (str), not {type(given).__name__}")
+    related, attachments = list(related), list(attachments)
+    for file in (*related, *attachments):
+        if not isinstance(file, Attachment):
+            raise LabError(f"a file goes with a message as Attachment(filename, content), not {file!r}")
     new_boundary = boundary or boundaries()
     entity = text_entity(text, "plain")
     if html is not None:

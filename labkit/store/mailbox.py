@@ -151,6 +151,10 @@ class Mailbox:
         """Add many at once, or none: StoreError OVERQUOTA if the account has no room for all of them."""
         file, now = self.account.store.ledger.journal.file, self.account.store.now
         modseq = self.highestmodseq + 1
+        messages = list(messages)
+        for body, _, _ in messages:
+            if not hasattr(body, "__bytes__") or not hasattr(body, "__len__"):
+                raise LabError(f"a message is kept as octets (bytes), not as {type(body).__name__}")
         added = [
             StoredMessage(uid, file(body), date or now(), self._canonical(flags), modseq)
             for uid, (body, flags, date) in enumerate(messages, self.uidnext)

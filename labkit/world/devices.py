@@ -141,6 +141,11 @@ class UserHost(Device):
         Returns the server's reply, and the recipients it refused; raises `Refused` when none is left.
         `mechanism` None is the best that both sides know.
         """
+        if not isinstance(message, bytes):
+            raise LabError(
+                f"a message is octets, as compose() makes them, not {type(message).__name__}: "
+                "text.encode(), or bytes(message)"
+            )
         dialogue = smtp.submit(
             self.name,
             self.address,

@@ -178,3 +178,20 @@ def test_any_text_arrives(text: str, subject: str) -> None:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     assert root.text().replace("\r\n", "\n").removesuffix("\n") == lines
     assert decode_words(root.get("Subject") or b"").strip() == subject.strip()
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"subject": 3}, "the subject of a message is text"),
+        ({"text": b"Hello."}, r"the text of a message is text \(str\), not bytes"),
+        ({"html": 3}, "the html"),
+        ({"attachments": ["letter.pdf"]}, "not 'letter.pdf'"),
+    ],
+)
+def test_what_is_no_part_of_a_message_is_said_in_words(parts: dict[str, Any], words: str) -> None:
+    given = {"subject": "", "text": "", **parts}
+    with pytest.raises(LabError, match=words):
+        compose(
+            sender="a@example.com", to=["b@example.org"], date=NINE, message_id="<1@example.com>", **given
+        )

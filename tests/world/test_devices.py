@@ -289,3 +289,14 @@ def test_a_host_that_nobody_knows(world):
     console = world.user("alice@example.com").console("mail.nowhere.example", 25)
     with pytest.raises(OSError, match=r"mail\.nowhere\.example does not answer"):
         console.connect()
+
+
+def test_a_message_is_octets(alice, bob):
+    letter = alice.compose(to=bob, text="Hello.")
+    with pytest.raises(LabError, match="a message is octets, as compose"):
+        alice.submit(letter.decode())
+    inbox = bob.server.mailbox("bob@example.org")
+    for none in (letter.decode(), 3):
+        with pytest.raises(LabError, match="kept as octets"):
+            inbox.append(none)
+    assert len(inbox) == 0
