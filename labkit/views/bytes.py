@@ -19,7 +19,7 @@ from labkit.views.bytes_draw import CARET, html, write
 from labkit.views.meddled import SIGN, Mark, meddled
 from labkit.views.picture import Picture
 from labkit.views.pieces import LETTERS, Cutter, Piece
-from labkit.views.rows import Row, rows_of, tables_of
+from labkit.views.rows import Row, numbers, rows_of, tables_of
 from labkit.views.words import plural
 
 __all__ = ["LETTERS", "annotate"]
@@ -86,7 +86,7 @@ def annotate(
     lines, exchanges, flaws = tables_of(source, "lines", "exchanges", "flaws", connections={connection})
     marks: Iterable[Mark] = meddled(source, {connection}).marks
     if exchange is not None:
-        wanted = {exchange} if isinstance(exchange, int) else set(exchange)
+        wanted = numbers(exchange, "an exchange")
         lines, flaws = ([row for row in rows if row["exchange"] in wanted] for rows in (lines, flaws))
         marks = [mark for mark in marks if mark.exchange in wanted]
     with not_collecting():

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from labkit.errors import LabError
 from labkit.tables.dissected import not_collecting
 from labkit.views.ends import SIDES, Device, devices_of, ends_of
 from labkit.views.ladder_draw import draw
@@ -25,7 +26,7 @@ from labkit.views.ladder_steps import Step, steps_of
 from labkit.views.ladder_text import write
 from labkit.views.meddled import Meddled, meddled
 from labkit.views.picture import Picture
-from labkit.views.rows import Row, tables_of, to_rows
+from labkit.views.rows import Row, numbers, tables_of, to_rows
 from labkit.views.words import clock, duration, listing, plural, protocol_name, weekday
 
 PAUSE = 10_000_000
@@ -82,7 +83,9 @@ def ladder(
     """
     wanted = None
     if connection is not None:
-        wanted = {connection} if isinstance(connection, int) else set(connection)
+        wanted = numbers(connection, "a connection")
+    if scale not in get_args(Scale):
+        raise LabError(f"a ladder has the scale {' or '.join(get_args(Scale))}, not {scale!r}")
     exchanges, known, lookups, flaws = tables_of(
         source, "exchanges", "connections", "lookups", "flaws", connections=wanted
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
+from operator import index
 from typing import Any
 
 from labkit.errors import LabError
@@ -61,6 +62,18 @@ def to_rows(table: Any, connections: Collection[int] | None = None) -> list[Row]
     raise LabError(
         f"this is no table of the lab: {type(table).__name__}; give a world, a capture or a DataFrame"
     )
+
+
+def numbers(chosen: int | Iterable[int], what: str) -> set[int]:
+    """One number or several, also such as a table gives them; raises LabError for what is none."""
+    try:
+        return {index(chosen)}  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    try:
+        return set(map(index, chosen))  # type: ignore[arg-type]
+    except TypeError:
+        raise LabError(f"{what} is named by its number, or several by theirs, not {chosen!r}") from None
 
 
 def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from labkit.errors import LabError
 from labkit.views.ladder import ladder
 
 
@@ -209,3 +210,15 @@ def test_no_exchange_at_all() -> None:
     picture = ladder([])
     assert str(picture).startswith("No exchange was captured")
     assert picture.svg
+
+
+def test_connections_are_named_by_numbers(journey_rows: dict[str, Any]) -> None:
+    last = pd.DataFrame(journey_rows["exchanges"])["connection"].max()  # a number of numpy's
+    assert str(ladder(journey_rows, connection=last)) == str(ladder(journey_rows, connection=int(last)))
+    with pytest.raises(LabError, match="a connection is named by its number, or several by theirs, not 'x'"):
+        ladder(journey_rows, connection="x")  # type: ignore[arg-type]
+
+
+def test_a_scale_that_there_is_not(submission: list[dict[str, Any]]) -> None:
+    with pytest.raises(LabError, match="compact or time, not 'log'"):
+        ladder(submission, scale="log")  # type: ignore[arg-type]
