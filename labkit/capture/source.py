@@ -43,6 +43,11 @@ class Input:
         self.position = 0
         self.total: int | None = None
         self._own = isinstance(source, str | PathLike)
+        if not self._own and (not hasattr(source, "read") or isinstance(source, io.TextIOBase)):
+            raise LabError(
+                f"a capture is read from a path, or from a file of octets, not from {type(source).__name__}; "
+                "octets in memory are one as io.BytesIO(octets)"
+            )
         with self._told():
             self._file = open(source, "rb") if isinstance(source, str | PathLike) else source  # noqa: SIM115
         try:

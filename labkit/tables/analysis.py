@@ -31,6 +31,8 @@ def asked(frame: pd.DataFrame, what: str, table: str, *columns: str) -> pd.DataF
     """
     import pandas as pd
 
+    if not isinstance(frame, pd.DataFrame):
+        raise LabError(f"{what} is asked of the table {table}, not of {type(frame).__name__}")
     rows = frame.reset_index([name for name in frame.index.names if name in columns and name not in frame])
     missing = [name for name in columns if name not in rows.columns]
     if missing:

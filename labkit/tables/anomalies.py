@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
+from labkit.errors import LabError
 from labkit.tables.analysis import CONNECTION, asked, finished
 
 if TYPE_CHECKING:
@@ -131,6 +132,9 @@ def anomalies(capture: Any, *, local: Collection[str] = (), at_least: int = MANY
     """
     import pandas as pd
 
+    capture = getattr(capture, "capture", capture)
+    if not hasattr(capture, "logins"):
+        raise LabError(f"anomalies are looked for in a capture or a world, not in {type(capture).__name__}")
     exchanges, logins, recipients = capture.exchanges, capture.logins, capture.recipients
     queries: list[Callable[[], pd.DataFrame]] = [
         lambda: bare_lines(capture.flaws, exchanges),

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from operator import index
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -163,10 +164,19 @@ class Capture:
             part._talks = None
 
     def where(self, *connections: int, keep: Callable[[Connection], bool] | None = None) -> Capture:
-        """The same capture with these connections only, by number or by what `keep` says of each."""
+        """The same capture with these connections only, by number or by what `keep` says of each.
+
+        Numbers stand one behind the other, `where(0, 3)`; raises LabError for what is none.
+        """
+        try:
+            numbers = set(map(index, connections))
+        except TypeError:
+            raise LabError(
+                f"connections are named by their numbers, as in where(0, 3), not by {connections!r}"
+            ) from None
         chosen = {flow.number for flow in self.tape if keep is not None and keep(flow.connection)}
         part = self._part()
-        part._chosen = frozenset(chosen | set(connections))
+        part._chosen = frozenset(chosen | numbers)
         if self._chosen is not None:
             part._chosen &= self._chosen
         return part

@@ -49,8 +49,12 @@ def read_capture(
     TLS of version 1.2 and 1.3 is opened with `keys`, a key log as SSLKEYLOGFILE names one (or a `KeyLog`),
     and with the secrets that a pcapng file holds itself.
     With `jobs` that many processes share the work of each table of a large pcap (see passes.py).
-    Raises LabError if a file cannot be opened, or is no capture or no key log.
+    Raises LabError if there is no file, if one cannot be opened, or is no capture or no key log.
     """
+    if not isinstance(jobs, int) or jobs < 1:
+        raise LabError(f"jobs are processes, one at least, not {jobs!r}")
+    if isinstance(source, list | tuple) and not source:
+        raise LabError("there is no file to read: the list of them is empty")
     log = key_log(keys)
     if jobs > 1 and isinstance(source, str | PathLike) and not is_archive(source):
         from labkit.tables.shared import SharedCapture

@@ -23,6 +23,8 @@ import string
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from math import isfinite
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from labkit import standards
@@ -89,6 +91,8 @@ class World:
         authority: Authority | None = None,
         name: str = "lab",
     ) -> None:
+        if isinstance(domains, str):
+            raise LabError(f"domains are a list: [{domains!r}]")
         self.seed = seed
         self.name = name
         self.pop3 = pop3
@@ -224,6 +228,8 @@ class World:
 
     def wait(self, seconds: float) -> None:
         """Let this much time pass."""
+        if not isinstance(seconds, Real) or not isfinite(seconds):
+            raise LabError(f"how long to wait is a number of seconds, not {seconds!r}")
         self.network.wait(seconds)
 
     def settle(self, *, timeout: float | None = None) -> None:

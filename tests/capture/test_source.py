@@ -16,6 +16,7 @@ from support.packets import ipv4, pcap, tcp
 from labkit.capture import source
 from labkit.capture.pcap import read
 from labkit.capture.windows import Reading
+from labkit.errors import LabError
 
 RAW = pcap([ipv4(tcp(40000, 25, 1 + 50 * n, b"x" * 50)) for n in range(400)])
 
@@ -81,3 +82,12 @@ def test_a_decompression_bomb_breaks_off(window: int | None, monkeypatch: pytest
 def test_what_is_packed_well_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "BOMB", 1 << 10)
     assert read(io.BytesIO(gzip.compress(RAW))).notes == []
+
+
+def test_what_no_capture_is_read_from_is_said_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(RAW)
+    with path.open(encoding="latin-1") as text:
+        for none in (RAW, 3, None, text):
+            with pytest.raises(LabError, match="a capture is read from a path, or from a file of octets"):
+                read(none)  # type: ignore[arg-type]

@@ -412,3 +412,14 @@ def test_the_accessor_is_there_without_asking_for_it() -> None:
     code += "world.user('a@example.com').retrieve(); print(len(world.capture.exchanges.mail.round_trips()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
+
+
+def test_what_is_no_table_and_no_capture_is_said() -> None:
+    of = capture(("pop3", 0, pop3()))
+    with pytest.raises(LabError, match="mass RCPT is asked of the table recipients, not of Capture"):
+        anomalies.mass_rcpt(of)  # type: ignore[arg-type]
+    with pytest.raises(LabError, match="in a capture or a world, not in"):
+        anomalies.anomalies(of.exchanges)
+    for none in ("x", [0], 1.5):
+        with pytest.raises(LabError, match="as in where"):
+            of.where(none)  # type: ignore[arg-type]

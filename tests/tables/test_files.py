@@ -169,3 +169,11 @@ def test_following_shows_each_exchange_once_it_is_whole(tap: Tap) -> None:
     stop()
     assert seen[2:] == [(0, "QUI", None)]
     assert not live._watchers
+
+
+def test_how_many_files_and_processes_there_cannot_be() -> None:
+    with pytest.raises(LabError, match="the list of them is empty"):
+        read_capture([])
+    for none in (0, -1, 2.5, "x"):
+        with pytest.raises(LabError, match="jobs are processes, one at least"):
+            read_capture("session.pcap", jobs=none)  # type: ignore[arg-type]

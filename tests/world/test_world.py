@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -245,3 +245,12 @@ def test_hosts_of_a_domain_beyond_ascii_call_themselves_by_their_a_labels(either
     (letter,) = anna.retrieve("pop3", utf8=True)
     assert b"\tby mail.xn--bcher-kva.example " in letter
     assert either.always_on("anna@fröhlich.example").name == "anna.xn--frhlich-b1a.example"
+
+
+def test_what_no_world_can_do_is_said_in_words():
+    with pytest.raises(LabError, match=r"domains are a list: \['example.com'\]"):
+        World(domains="example.com")
+    world = World(seed=0)
+    for none in ("an hour", float("nan"), timedelta(hours=1)):
+        with pytest.raises(LabError, match="a number of seconds"):
+            world.wait(none)
