@@ -117,6 +117,13 @@ def test_as_a_module_of_python(labkit: Labkit, tmp_path: Path) -> None:
         assert ran.returncode == code
 
 
+@pytest.mark.parametrize("command", [["fetch"], ["record"], ["notebooks"], ["notebooks", "grade"], []])
+def test_the_help_of_a_flag_asks_for_no_value(labkit: Labkit, command: list[str]) -> None:
+    ran = labkit(*command, "--help")
+    assert "--help" in ran.out
+    assert "bool" not in ran.out
+
+
 @pytest.mark.parametrize("command", ["tour", "serve", "dissect", "export", "lab"])
 def test_help_teaches_by_examples_and_fits_a_terminal(
     labkit: Labkit, monkeypatch: pytest.MonkeyPatch, command: str

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from labkit.cli.complaints import complain
-from labkit.cli.options import misused, option
+from labkit.cli.options import Command, Group, misused, option
 from labkit.errors import LabError
 
 if TYPE_CHECKING:
     from labkit.course.validation.findings import Result
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode="rich",
     help="Validate, refresh, begin and grade notebooks, of the course or of your own.\n\n"
@@ -32,7 +33,7 @@ Jobs = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=Command)
 def check(
     paths: Paths,
     ignored: Annotated[
@@ -82,7 +83,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command)
 def refresh(
     paths: Paths,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
@@ -123,7 +124,7 @@ def refresh(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command)
 def new(
     name: Annotated[
         Path, typer.Argument(metavar="NAME", help="Its file; .ipynb is added.", show_default=False)
@@ -141,7 +142,7 @@ def new(
     print(f"{made} is there. Fill it in; then: labkit notebooks refresh {made}")
 
 
-@app.command()
+@app.command(cls=Command)
 def grade(
     paths: Annotated[
         list[Path],
@@ -182,7 +183,7 @@ def grade(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command)
 def sanitise() -> None:
     """Say where the file is that tells nbval what to leave out of account, for notebooks on real ports.
 

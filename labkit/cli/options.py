@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from labkit.cli.complaints import sentence_of
 from labkit.errors import ProtocolError
@@ -34,6 +35,25 @@ TableName = Literal[
     "hops",
     "flaws",
 ]
+
+
+class _Flags:
+    """A flag takes no value, so its help names none: of itself typer writes <bool> there."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for each in found:
+            if getattr(each, "is_flag", False):
+                each.metavar = ""
+        return found
+
+
+class Command(_Flags, TyperCommand):
+    pass
+
+
+class Group(_Flags, TyperGroup):
+    pass
 
 
 def option(*names: str, form: str, help: str, **more: Any) -> Any:

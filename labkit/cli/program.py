@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from labkit.cli.complaints import complain
+from labkit.cli.options import Command, Group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ def run(arguments: Sequence[str] | None) -> int:
 def program(first: str = "") -> typer.Typer:
     """The command line: with one command, if the first argument names it, as none of the others is needed."""
     app = typer.Typer(
+        cls=Group,
         add_completion=False,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
@@ -48,7 +50,7 @@ def program(first: str = "") -> typer.Typer:
         if name in GROUPS:
             app.add_typer(module.app, name=name)
         else:
-            app.command(context_settings=PASSING_ON.get(name))(getattr(module, name))
+            app.command(cls=Command, context_settings=PASSING_ON.get(name))(getattr(module, name))
     return app
 
 
