@@ -22,6 +22,8 @@ def notebooks() -> dict[str, str]:
 def of(notebook: str) -> list[Exercise]:
     """The exercises of one notebook ("00"), in order."""
     known = notebooks()
+    if notebook not in known and str(notebook) in known:
+        raise LabError(f"the number of a notebook is text, and stands in quotes: {str(notebook)!r}")
     if notebook not in known:
         raise LabError(f"there is no notebook {notebook!r} with exercises; there are {', '.join(known)}")
     module = import_module(known[notebook])

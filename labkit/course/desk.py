@@ -109,7 +109,7 @@ def reset(number: str | None = None) -> Picture:
         record.reset()
         what = "All exercises are"
     else:
-        whole = number in catalogue.notebooks()
+        whole = str(number) in catalogue.notebooks()
         chosen = catalogue.of(number) if whole else [catalogue.get(number)]
         for found in chosen:
             _hints_given.pop(found.number, None)

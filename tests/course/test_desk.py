@@ -102,6 +102,7 @@ def test_a_damaged_progress_file_is_reported_where_progress_is_asked_for(own_pro
         (lambda: course.glossary("envlope"), "did you mean envelope?"),
         (lambda: course.glossary("zzz"), "glossary() lists all entries"),
         (lambda: course.exercise(7), "no exercise 7"),  # type: ignore[arg-type]
+        (lambda: course.reset(12), "stands in quotes: '12'"),  # type: ignore[arg-type]
         (lambda: course.hint(12.1), "stands in quotes: '12.1'"),  # type: ignore[arg-type]
     ],
 )
