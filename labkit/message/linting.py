@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from labkit.errors import ProtocolError
+from labkit.errors import LabError, ProtocolError
 from labkit.message.address_list import Group, parse_address_list
 from labkit.message.catalogue import FIELDS, TRACE
 from labkit.message.defects import DEFECTS
@@ -39,7 +39,9 @@ class Violation(NamedTuple):
 
 
 def lint(data: bytes, *, most: int = MOST) -> list[Violation]:
-    """Everything that the message breaks, in the order of its octets."""
+    """Everything that the message breaks, in the order of its octets; LabError for what is no octets."""
+    if not isinstance(data, bytes | bytearray):
+        raise LabError(f"a message is octets (bytes), not {type(data).__name__}: text has lost its line ends")
     root = parse(data)
     found = list(_at_most(most, _lines(root)))
     for part in root.walk():

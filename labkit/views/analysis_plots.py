@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labkit.tables.analysis import length
+from labkit.tables.analysis import asked, length
 from labkit.tables.analysis import timeline as busy
 from labkit.views.picture import Picture
 from labkit.views.plots import COLOURS, HATCHES, PAPER, PROTOCOLS, figure, picture
@@ -22,7 +22,8 @@ MARKERS = {"smtp": "o", "pop3": "s", "imap": "^", "dns": "x"}
 
 def latency(exchanges: pd.DataFrame, title: str = "How long replies took") -> Picture:
     """The share of replies that came within a time, a line for each protocol; the time is logarithmic."""
-    rows = exchanges[exchanges["latency_s"] > 0]
+    rows = asked(exchanges, "how long replies took", "exchanges", "protocol", "latency_s")
+    rows = rows[rows["latency_s"] > 0]
     told = []
     with figure(8.6, 2.9) as (drawing, (axes,)):
         for protocol, of in rows.groupby("protocol", observed=True):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labkit.errors import LabError
 from labkit.message import Violation, lint
 from labkit.message.catalogue import FIELDS
 from labkit.message.grammars import GRAMMARS
@@ -268,3 +269,8 @@ def test_hostile_messages_cost_linear_time(unit: bytes) -> None:
     else:
         data = head + colon + tail * 300_000
     lint(data)
+
+
+def test_text_is_no_message() -> None:
+    with pytest.raises(LabError, match="octets"):
+        lint("From: a@example.com\n")  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from labkit import World
+from labkit.errors import LabError
 from labkit.tables import Capture
 from labkit.views.analysis_plots import latency, lines, timeline
 from labkit.views.picture import Picture
@@ -70,3 +71,8 @@ def test_lines_say_where_each_begins_and_ends() -> None:
     assert found.svg is not None
     assert found.svg == lines(rows, "octets", "seconds", "line", "Two lines", log=True).svg
     assert "Nothing to show" in lines(rows.iloc[:0], "octets", "seconds", "line", "None").alt
+
+
+def test_latency_is_asked_of_exchanges(capture: Capture) -> None:
+    with pytest.raises(LabError, match="how long replies took is asked of the table exchanges"):
+        latency(capture.messages)
