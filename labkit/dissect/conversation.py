@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator, Sequence
-from functools import lru_cache
+from collections.abc import Generator
 from operator import itemgetter
 
 from labkit.dissect import tls
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half
+from labkit.dissect.lines import ECHO, echoes, line_flaws
 from labkit.dissect.progress import Progress
 from labkit.dissect.row import Reply, Row, Rows, Span
-from labkit.grammar.framing import CRLF
 from labkit.net.tap import Side
 
 TLS_BEGINS = -2
 _LOGIN = re.compile(rb"^(?:\S+ +)?(?:AUTH|AUTHENTICATE|PASS|APOP|LOGIN) +", re.IGNORECASE | re.MULTILINE)
 _LOGINS = frozenset(("AUTH", "PASS", "APOP", "LOGIN", "AUTHENTICATE"))
-ECHO = 4  # octets of a secret whose repetition in a reply is no accident
-_WORD = re.compile(rb"[!-~]{1,40}")
 
 
 class Conversation:
@@ -60,7 +57,7 @@ class Conversation:
     @property
     def is_broken(self) -> bool:
         """Whether commands may be missing."""
-        return self.headless or bool(self.client.gaps)
+        return self.headless or bool(self.client.gaps) or not self.client.begun
 
     @property
     def state(self) -> str:
@@ -95,10 +92,9 @@ class Conversation:
         while (end := (yield from self.next_line())) == TLS_BEGINS:
             if not (yield from self.enter_tls()):
                 return None
-        if self.is_broken and self.is_behind_gap(self.at):
-            # The AUTH may be what is missing, or the beginning of this very line.
-            in_login = None in map(self.progress.judge, ("PASS", "LOGIN")) and not self._is_command(self.at)
-            self.behind_login |= in_login or self._may_be_response(end)
+        if self.is_broken:  # the AUTH may be what is missing, or the beginning of this very line
+            gap = self.at if self.is_behind_gap(self.at) else self.client.gap(self.at, end)
+            self.behind_login |= gap is not None and self._may_be_rest_of_login(gap, end)
         return end
 
     def next_reply(self, command: int, end: int) -> Generator[Row | None, None, Reply]:
@@ -182,10 +178,12 @@ class Conversation:
         secrets: tuple[Span, ...] = ()
         if begins > self.at:
             injected = bytes(client.data[self.at : begins])
-            login = _LOGIN.search(injected)
-            shown = injected[: login.end() if login else None].decode("utf-8", "backslashreplace")
-            flaws = (Found("behind-starttls", "client", self.at, shown + "•••" * (login is not None)),)
-            secrets = ((self.at + login.end(), begins),) if login else ()
+            login, gap = _LOGIN.search(injected), client.gap(self.at, begins)
+            hidden = min(login.end() if login else begins, begins if gap is None else gap - self.at)
+            shown = injected[:hidden].decode("utf-8", "backslashreplace")
+            is_secret = hidden < len(injected)
+            flaws = (Found("behind-starttls", "client", self.at, shown + "•••" * is_secret),)
+            secrets = ((self.at + hidden, begins),) if is_secret else ()
         number, self.number = self.number, self.number + 1
         goes_on = yield from tls.handshake(client, server, number, self.state, begins, flaws, secrets)
         if not client.heeded:
@@ -199,20 +197,23 @@ class Conversation:
         half = self.client if side == "client" else self.server
         if half.tidy(start, end, limit):
             return ()
-        return tuple(_line_flaws(half, side, start, bytes(half.data[start:end]), limit))
+        return tuple(line_flaws(half, side, start, bytes(half.data[start:end]), limit))
 
     # Where octets are missing.
 
     def _behind_gap(self, end: int) -> int:
         """The end of a command that a gap runs through: where the next one is recognised."""
-        gap = self.client.gap(self.at, end)
-        if gap is None or (gap == self.at and (self._is_command(gap) or self._may_be_response(end))):
+        at = self.at
+        whole = self.client.gap(at, end) is None or self._is_command(at) or self._may_be_response(end)
+        if whole and self.client.gap(at + 1, end) is None:
             return end
-        return self.recognised(end)
+        end = self.recognised(self._following(at))
+        return MORE if end == len(self.client.data) and not self.client.ended else end
 
     def is_behind_gap(self, at: int) -> bool:
         """Whether commands may be missing before the one at `at`."""
-        return (self.headless and at == 0) or self.client.gap(at, at + 1) is not None
+        later = self.headless or not self.client.begun
+        return (later and at == 0) or self.client.gap(at, at + 1) is not None
 
     def judge(self, row: Row, verb: str) -> str | None:
         """The name of the flaw of sending the command now, or None; what is missing may have led to it."""
@@ -226,20 +227,30 @@ class Conversation:
         return flaw
 
     def secrets_around_gap(self, row: Row) -> tuple[Span, ...]:
-        """The secrets of a login's line; from a gap in it on, all of it is one."""
-        gap = self.client.gap(row.start + 1, row.end) if row.verb in _LOGINS else None
-        return row.secrets if gap is None else ((min([gap, *map(min, row.secrets)]), row.end),)
+        """The secrets of a line; from a gap in it on, all is one that may be a login's."""
+        gap = self.client.gap(row.start + 1, row.end if row.body < 0 or row.secrets else row.body)
+        if gap is None or not (
+            row.verb in _LOGINS or row.secrets or self._may_be_rest_of_login(gap, row.end)
+        ):
+            return row.secrets
+        line = bytes(self.client.data[row.start : row.end]).rstrip(b"\r\n")
+        return ((min([gap, *map(min, row.secrets)]), max(gap, row.start + len(line))),)
 
     def ends_login(self) -> bool:
         """Whether the client's next line, behind a gap in the middle of a login, is no line of that."""
         return self.is_behind_gap(self.at) and self._is_command(self.at)
 
     def _is_command(self, at: int) -> bool:
-        return self.COMMAND.match(self.client.data, at) is not None
+        found = self.COMMAND.match(self.client.data, at)
+        return found is not None and self.client.gap(at + 1, found.end()) is None
 
     def _may_be_response(self, end: int) -> bool:
         line = bytes(self.client.data[self.at : end])
         return len(line) > ECHO and self.progress.may_be_response(line)
+
+    def _may_be_rest_of_login(self, gap: int, end: int) -> bool:
+        """Whether what stands behind a gap up to `end` may have a password in it."""
+        return not self._is_command(gap) or self.client.gap(gap + 1, end) is not None
 
     def is_lost(self, verb: str, reply: Reply) -> bool:
         """Whether there was a reply, which nobody captured: then the server is taken to have agreed.
@@ -267,11 +278,23 @@ class Conversation:
         return status
 
     def recognised(self, at: int) -> int:
-        """Where the first line at or behind `at` begins that looks like a command."""
-        data = self.client.data
-        while at < len(data) and self.COMMAND.match(data, at) is None:
-            at = data.find(b"\n", at) + 1 or len(data)
+        """Where the first line at or behind `at` begins that looks like a command; TLS is none."""
+        while at < self._plain_end(at) and not self._is_command(at):
+            at = self._following(at)
         return at
+
+    def _following(self, at: int) -> int:
+        """Where the line behind that at `at` begins, be it right behind a gap that swallowed its end."""
+        client, until = self.client, self._plain_end(at)
+        end = client.data.find(b"\n", at, until) + 1 or until
+        gap = client.gap(at + 1, end)
+        while gap is not None and not self._is_command(gap):
+            gap = client.gap(gap + 1, end)
+        return end if gap is None else gap
+
+    def _plain_end(self, at: int) -> int:
+        client = self.client
+        return client.tls_at if client.tls_at is not None and at < client.tls_at else len(client.data)
 
     def greeting(self, reply: Reply) -> Reply:
         """What the server said first, not beyond what the client waited for where octets are missing."""
@@ -350,50 +373,3 @@ class Conversation:
         if self.client.order is None or self.server.order is None or command >= len(self.client.data):
             return False
         return self.server.order(reply.end - 1) < self.client.order(command)
-
-
-def echoes(
-    client: bytes | bytearray, secrets: Sequence[Span], reply: bytes | bytearray, start: int
-) -> tuple[Span, ...]:
-    """Where a reply, which begins at `start`, repeats a secret, to say that it is not understood."""
-    found: list[Span] = []
-    said = reply.lower()
-    for begin, end in secrets:
-        secret = client[begin:end].strip().lower()
-        at = said.find(secret) if len(secret) >= ECHO else -1
-        while at >= 0:
-            found.append((start + at, start + at + len(secret)))
-            at = said.find(secret, at + len(secret))
-    return tuple(found)
-
-
-@lru_cache(maxsize=1024)
-def verb_of(word: bytes) -> str:
-    """A command's word in upper case; empty if it is none."""
-    return word.decode("ascii").upper() if _WORD.fullmatch(word) else ""
-
-
-def split(line: bytes) -> tuple[str, bytes | None]:
-    """A command's first word in upper case, and the rest; ("", line) if that is no word."""
-    command = line[:-2] if line.endswith(CRLF) else line.rstrip(b"\r\n")
-    word, space, rest = command.partition(b" ")
-    verb = verb_of(word)
-    return (verb, rest if space else None) if verb else ("", command or None)
-
-
-def _line_flaws(half: Half, side: Side, start: int, line: bytes, limit: int) -> Generator[Found, None, None]:
-    gap = half.gap(start, start + len(line))
-    if gap is not None:
-        yield Found("gap", side, gap)
-    if not line.endswith(b"\n"):
-        yield Found("truncated", side, start + len(line))
-    body = line.removesuffix(CRLF)
-    for name, octet in (("bare-lf", b"\n"), ("bare-cr", b"\r")):
-        offset = body.replace(CRLF, b"..").find(octet)
-        if offset >= 0:
-            yield Found(name, side, start + offset)
-    if not line.isascii():
-        first = next(index for index, octet in enumerate(line) if octet > 127)
-        yield Found("eight-bit", side, start + first)
-    if len(line) > limit:
-        yield Found("line-too-long", side, start + limit, f"{len(line)} octets, {limit} are permitted")

@@ -263,6 +263,8 @@ def _not_mail(client: Half, server: Half, number: int, at: int) -> Rows:
     if server.data:
         row.reply_start, row.reply_end = 0, len(server.data)
     row.flaws = (Found("not-mail", "client" if asked else "server", at if asked else 0),)
+    if asked and not client.begun:  # what begins in the middle may be the rest of a login
+        row.secrets = ((at, len(client.data)),)
     yield row
 
 

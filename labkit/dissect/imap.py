@@ -101,6 +101,8 @@ class Imap(Conversation):
         client, at = self.client, self.at
         line = bytes(client.data[at:end])
         tag, verb, argument = split(line)
+        if client.gaps and tag is not None and client.gap(at + 1, at + len(tag) + 1) is not None:
+            tag, verb, argument = None, "", line.rstrip(b"\r\n")  # it may have a secret in it
         if self.behind_login and self.may_be_secret(verb if tag is not None else ""):
             tag, verb, argument = None, "(response)", line.rstrip(b"\r\n")
         row = Row(self.number, self.state, verb, None, at, end, tag=tag, mailbox=self._mailbox)
@@ -294,7 +296,7 @@ class Imap(Conversation):
 def secrets_of(row: Row, data: bytes | bytearray) -> tuple[Span, ...]:
     """The spans of a command that nobody else should read; `data` are the client's octets."""
     if row.verb == "(response)":
-        return ((row.start, row.start + len(row.argument or b"")),)
+        return ((row.start, row.start + len(data[row.start : row.end].rstrip(b"\r\n"))),)
     untagged = (row.tag or b"").upper() in (b"LOGIN", b"AUTHENTICATE")
     if row.verb not in ("LOGIN", "AUTHENTICATE") and not untagged:
         return ()

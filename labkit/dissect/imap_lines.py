@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from labkit.dissect.conversation import verb_of
 from labkit.dissect.flaws import Found
+from labkit.dissect.lines import verb_of
 from labkit.dissect.row import FLAWS, Reply
 
 _TAG = re.compile(rb"[!#-'),-Z^-z|}\[\]~]{1,100}")  # any ASTRING-CHAR but "+"

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 
-from labkit.dissect.conversation import Conversation, split
+from labkit.dissect.conversation import Conversation
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import MORE, Half, count_lines
+from labkit.dissect.lines import split
 from labkit.dissect.progress import Progress, Rules
 from labkit.dissect.row import Reply, Row, Rows, Span
 from labkit.grammar.framing import CRLF
@@ -195,7 +196,7 @@ def secrets_of(verb: str, line: bytes, at: int) -> tuple[Span, ...]:
     elif verb in ("AUTH", "APOP"):
         found = re.match(rb"\S+ +\S+ +([^\r\n]+)", line)
     elif verb == "(response)":
-        found = re.match(rb"([^\r\n]+)", line)
+        return ((at, at + len(line.rstrip(b"\r\n"))),)
     else:
         return ()
     return ((at + found.start(1), at + found.end(1)),) if found else ()

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from itertools import pairwise
 
-from labkit.dissect.conversation import Conversation, split
+from labkit.dissect.conversation import Conversation
 from labkit.dissect.flaws import Found
 from labkit.dissect.half import Half, tidy_throughout
+from labkit.dissect.lines import ECHO, split
 from labkit.dissect.progress import Progress, Rules
 from labkit.dissect.row import FLAWS, Reply, Row, Rows
 from labkit.grammar.framing import CRLF
@@ -31,6 +33,7 @@ EXTENSIONS = frozenset(  # commands whose place the table of states does not kno
 )
 ALIASES = {"LHLO": "EHLO", "BDAT": "DATA"}
 
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]*={0,2}")
 _CODE = re.compile(rb"[2-5][0-9][0-9](?=[ \-\r\n]|\Z)")
 _ENHANCED = re.compile(rb"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |\Z)")
 # bdat = "BDAT" SP chunk-size [SP "LAST"]
@@ -95,7 +98,7 @@ class Smtp(Conversation):
             if verb == "DATA" and code == 3:
                 progress.enter(State.DATA)
                 yield from self._data()
-            elif verb == "AUTH":
+            elif verb == "AUTH" or status == b"334":
                 self.behind_login = True
                 yield from self._login(status)
             elif verb == "RCPT" and code == 2:
@@ -204,6 +207,19 @@ class Smtp(Conversation):
                 self.passed = max(self.passed, self.gaps_before(reply.start + 1))
                 return Reply(reply.start, reply.start, None, flaws=(Found("gap", "server", reply.start),))
         return super().mended(reply, command, end)
+
+    def _may_be_rest_of_login(self, gap: int, end: int) -> bool:
+        """Passwords are in base64 here; between gaps any part of it may be left, or the mechanism."""
+        client, behind = self.client, [gap]
+        while (following := client.gap(behind[-1] + 1, end)) is not None:
+            behind.append(following)
+        pieces = [bytes(client.data[a:b]).split() for a, b in pairwise([*behind, end])]
+        return any(
+            len(piece) < 2 or len(word) > ECHO
+            for piece in pieces
+            for word in piece or [b""]
+            if _BASE64.fullmatch(word)
+        )
 
     def _goes_on_with_text(self) -> bool:
         """Whether what follows a DATA whose reply is missing in the capture is a message."""

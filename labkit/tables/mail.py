@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 
 from labkit.dissect.imap import mailbox_of
@@ -95,7 +97,7 @@ def logins(talks: Iterable[Talk], capture: str) -> Table:
     return Table.of("logins", rows, sort=True)
 
 
-def attempts(talk: Talk) -> Iterator[tuple[int, int, str | None, str]]:
+def attempts(talk: Talk) -> Iterator[tuple[int, int, str | None, str | None]]:
     """Every attempt to log in: which row decided it, when it began, who, how."""
     user: str | None = None
     verbs, arguments = talk.rows.column("verb"), talk.rows.column("argument")
@@ -103,20 +105,29 @@ def attempts(talk: Talk) -> Iterator[tuple[int, int, str | None, str]]:
         verb, time, argument = verbs[index], began(talk.moments, index), arguments[index] or b""
         words = argument.split(b" ")
         if verb == "USER":
-            user = text(words[0])
+            user = _whole(talk, index, index, text(words[0]))
         elif verb == "PASS":
             yield index, time, user, "USER"
         elif verb == "APOP":
-            yield index, time, text(words[0]), "APOP"
+            yield index, time, _whole(talk, index, index, text(words[0])), "APOP"
         elif verb == "LOGIN" and talk.protocol == "imap":
-            yield index, time, text(mailbox_of(argument)), "LOGIN"
+            yield index, time, _whole(talk, index, index, text(mailbox_of(argument))), "LOGIN"
         elif verb in ("AUTH", "AUTHENTICATE") and words[0]:
             behind = index + 1
             while behind < len(verbs) and verbs[behind] == "(response)":
                 behind += 1
             said = [*words[1:2], *(response or b"" for response in arguments[index + 1 : behind])]
             mechanism = words[0].decode("ascii", "backslashreplace").upper()
-            yield behind - 1, time, user_of(mechanism, said), mechanism
+            user = _whole(talk, index, behind - 1, user_of(mechanism, said))
+            yield behind - 1, time, user, _whole(talk, index, index, mechanism)
+
+
+def _whole(talk: Talk, first: int, last: int, said: str | None) -> str | None:
+    """What rows of a login say, unless octets of it are missing: then it may be a part of the password."""
+    gaps = talk.flow.client.gaps
+    start, end = talk.rows[first].start, talk.rows[last].end
+    behind = bisect_right(gaps, start, key=itemgetter(0)) if gaps else 0
+    return None if behind < len(gaps) and gaps[behind].offset < end else said
 
 
 def user_of(mechanism: str, responses: list[bytes]) -> str | None:

@@ -57,7 +57,11 @@ def lines(talks: Iterable[Talk], capture: str, secrets: bool) -> Table:
 
 def octets_without_secrets(talk: Talk, side: Side = "client") -> bytes:
     """All that one side sent, each octet of a secret replaced by "*"."""
-    data = talk.flow.side(side).data
+    flow = talk.flow
+    data = flow.side(side).data
+    begun = flow.client.begun and flow.server.begun
+    if side == "client" and not talk.rows and (flow.client.gaps or flow.server.gaps or not begun):
+        return b"*" * len(data)  # nobody knows what it is, and it may be a login
     spans = [span for row in talk.rows for span in (row.secrets if side == "client" else row.echoes)]
     if not spans:
         return data

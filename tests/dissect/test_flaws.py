@@ -21,7 +21,7 @@ LEADS_TO = {
     "bad-size": {"out-of-order"},
     "bad-tag": {"unknown-command"},
     "truncated": {"unknown-command"},
-    "gap": {"unknown-command", "unanswered"},
+    "gap": {"unanswered"},
 }
 
 

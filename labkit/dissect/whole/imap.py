@@ -9,9 +9,9 @@ from itertools import accumulate
 from operator import add
 from typing import Any
 
-from labkit.dissect.conversation import echoes, verb_of
 from labkit.dissect.imap import EXTENSIONS, RULES, secrets_of, selected
 from labkit.dissect.imap_lines import status_of
+from labkit.dissect.lines import echoes, verb_of
 from labkit.dissect.row import Row, Sheet
 from labkit.dissect.whole.frames import REST, Shape, ends, frames, remembering, shape_of, sheet
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from labkit.dissect.conversation import echoes, verb_of
 from labkit.dissect.half import count_lines
+from labkit.dissect.lines import echoes, verb_of
 from labkit.dissect.pop3 import EXTENSIONS, MULTI_LINE, ONE_LINE_WITH_ARGUMENT, RULES, secrets_of
 from labkit.dissect.row import Sheet
 from labkit.dissect.whole.frames import REST, Shape, ends, frames, remembering, shape_of, sheet

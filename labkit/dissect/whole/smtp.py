@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from labkit.dissect.conversation import echoes, verb_of
 from labkit.dissect.half import tidy_throughout
+from labkit.dissect.lines import echoes, verb_of
 from labkit.dissect.row import Sheet
 from labkit.dissect.smtp import EXTENSIONS, RULES, ZERO, initial_response
 from labkit.dissect.whole.frames import REST, Shape, ends, frames, remembering, shape_of, sheet
