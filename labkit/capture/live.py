@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from labkit.capture.conversations import SERVERS, client_by_content
@@ -114,12 +115,23 @@ def _in_window(known: Parser, raw: bytes, ended: bool, fragments: Any, tally: Co
 
 @dataclass(slots=True, eq=False)
 class _Way:
-    """One direction: what is expected next, and what came too early."""
+    """One direction: what is expected next, and what came too early, by its place.
+
+    A place counts octets from the first one; `places` is a heap of those that are waited with.
+    """
 
     stream: Stream
     next: int | None = None
     fin: int | None = None
+    place: int = 0  # of what is expected next
     early: dict[int, tuple[bytes, int, int]] = field(default_factory=dict)
+    places: list[int] = field(default_factory=list)
+    waiting: int = 0  # octets
+
+    def go_on(self, octets: int) -> None:
+        """So many more have come, or never will."""
+        assert self.next is not None
+        self.next, self.place = (self.next + octets) % 2**32, self.place + octets
 
 
 @dataclass(slots=True, eq=False)
@@ -256,10 +268,14 @@ def _said(flow: Flow, way: _Way, packet: Packet) -> None:
     if packet.flags & FIN:
         way.fin = (seq + len(packet.data)) % 2**32
     if packet.data and _beyond((seq + len(packet.data)) % 2**32, way.next) > 0:
-        way.early.setdefault(seq, (packet.data, packet.time, packet.frame))
+        place = way.place + _beyond(seq, way.next)
+        if place not in way.early:
+            way.early[place] = packet.data, packet.time, packet.frame
+            heappush(way.places, place)
+            way.waiting += len(packet.data)
     _deliver(flow, way)
-    if sum(len(data) for data, _, _ in way.early.values()) > WAITING:
-        _skip(way, _beyond(min(way.early, key=lambda each: _beyond(each, way.next or 0)), way.next))
+    if way.waiting > WAITING:
+        _skip(way, way.places[0] - way.place)
         _deliver(flow, way)
 
 
@@ -270,7 +286,7 @@ def _acknowledged(flow: Flow, way: _Way, packet: Packet) -> None:
     ):
         return
     while (missing := _beyond(packet.ack, way.next)) > 1:  # a single one is a FIN
-        first = min((_beyond(seq, way.next) for seq in way.early), default=missing)
+        first = way.places[0] - way.place if way.places else missing
         _skip(way, max(min(missing, first), 1))
         _deliver(flow, way)
 
@@ -281,23 +297,19 @@ def _on_wire(stream: Stream) -> Stream:
 
 
 def _skip(way: _Way, missing: int) -> None:
-    assert way.next is not None
     stream = _on_wire(way.stream)
     stream.gaps.append(Gap(len(stream), missing))
-    way.next = (way.next + missing) % 2**32
+    way.go_on(missing)
 
 
 def _deliver(flow: Flow, way: _Way) -> None:
     """Append what is at its turn."""
-    assert way.next is not None
-    while way.early:
-        seq = min(way.early, key=lambda each: _beyond(each, way.next or 0))
-        late = _beyond(way.next, seq)
-        if late < 0:
-            return
-        data, time, frame = way.early.pop(seq)
-        data = data[late:]
-        way.next = (way.next + len(data)) % 2**32
+    while way.places and way.places[0] <= way.place:
+        place = heappop(way.places)
+        data, time, frame = way.early.pop(place)
+        way.waiting -= len(data)
+        data = data[way.place - place :]
+        way.go_on(len(data))
         _append(flow, way.stream, data, time, frame)
 
 

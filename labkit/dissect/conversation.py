@@ -310,17 +310,18 @@ class Conversation:
         reply to this one, and there is none if it said nothing.
         """
         server = self.server
-        gap = next((o for o, _ in server.gaps[self.passed :] if reply.start <= o < reply.end), None)
+        first = bisect_left(server.gaps, reply.start, self.passed, key=itemgetter(0))
+        gap = server.gaps[first][0] if first < len(server.gaps) else reply.end
         said = self._said_before_next(command, end)
         self.passed = max(self.passed, self.gaps_before(reply.start))
-        if gap is None:
+        if gap >= reply.end:
             if self.passed == 0:
                 self._pipelines |= said is None or said < reply.end
             if said is None or self._pipelines or said >= reply.end or self.passed == 0:
                 return None
             gap = server.gaps[self.passed - 1][0]
         else:
-            self.passed = 1 + next(i for i, (offset, _) in enumerate(server.gaps) if offset == gap)
+            self.passed = first + 1
         flaws = (Found("gap", "server", gap),)
         until = reply.end if said is None or self._pipelines else min(max(said, reply.start), reply.end)
         self.reply_at = until

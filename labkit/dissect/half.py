@@ -78,9 +78,10 @@ class Half:
     def octets(self, at: int, number: int) -> int:
         """Index just behind `number` octets; those that a gap swallowed count."""
         end = at + number
-        for offset, missing in self.gaps:
-            if at <= offset < end:
-                end = max(offset, end - missing)
+        first = bisect_left(self.gaps, at, key=itemgetter(0)) if self.gaps else 0
+        while first < len(self.gaps) and self.gaps[first][0] < end:
+            offset, missing = self.gaps[first]
+            first, end = first + 1, max(offset, end - missing)
         return self._within("octets", at, end if end <= len(self.data) else MORE)
 
     def inflate(self, at: int) -> None:

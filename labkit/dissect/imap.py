@@ -9,6 +9,7 @@ of a login behind AUTHENTICATE is a row of its own, with the verb `(response)`.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Generator
 
@@ -278,11 +279,15 @@ class Imap(Conversation):
 
     def _unanswered(self, row: Row, reply: Reply) -> Reply:
         """A reply that never came, or is missing behind the command."""
-        asked, said = self.client.order, self.server.order
-        for gap, _ in () if self.server.absent() else self.server.gaps:
-            at_end = gap >= len(self.server.data)
-            if at_end or asked is None or said is None or said(gap) > asked(row.start):
-                return reply._replace(flaws=(Found("gap", "server", gap), *reply.flaws))
+        asked, server = self.client.order, self.server
+        said, size = server.order, len(server.data)
+        gaps = () if server.absent() else server.gaps
+        first = 0
+        if gaps and asked is not None and said is not None:
+            sent = asked(row.start)
+            first = bisect_right(gaps, sent, key=lambda gap: said(gap[0]) if gap[0] < size else sent + 1)
+        if first < len(gaps):
+            return reply._replace(flaws=(Found("gap", "server", gaps[first][0]), *reply.flaws))
         return reply._replace(flaws=(*reply.flaws, self.unanswered(row.start)))
 
     def _unpacked(self) -> tuple[Found, ...]:

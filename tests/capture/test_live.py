@@ -175,3 +175,10 @@ def test_any_octets_end_in_order() -> None:
         for _ in range(lots.randrange(1, 40)):
             bad[lots.randrange(24, len(bad))] = lots.randrange(256)
         exchanges(bytes(bad), lots.choice((500, 5000)))
+
+
+def test_octets_that_come_too_early_wait_at_no_cost_for_each_other() -> None:
+    """Looked for among all that wait, these took minutes."""
+    size, commands = 24_000, b"NOOP\r\n" * 4_000
+    early = [(CLIENT, ACK, 100 + at, 500, commands[at : at + 1]) for at in (*range(1, size), 0)]
+    assert verbs(pcap(*OPENING, *early)) == [("NOOP", None, "one-sided")] * 4_000

@@ -117,3 +117,16 @@ def test_a_message_whose_go_ahead_is_missing_is_one() -> None:
     rows = dissect(without(25, "S", start, start + 11))[1]
     assert told(rows)[4:7] == [("DATA", None), (".", b"250"), ("MAIL", b"250")]
     assert [flaw.name for flaw in rows[4].flaws] == ["gap"]
+
+
+def test_many_gaps_take_the_time_of_as_many_rows() -> None:
+    """Each command asks for the gaps around it, not for all of them: this took a minute."""
+    flow = Flow(
+        0, 0, Connection(0, "tcp", "192.0.2.1", 4000, "192.0.2.2", 143, 0, closed=1), Stream(), Stream()
+    )
+    flow.server.append(b"* OK\r\n", 0, 0)
+    for order in range(1, 10_000):
+        flow.client.append(b"a NOOP\r\n", 2 * order, 2 * order)
+        flow.server.gaps.append(Gap(len(flow.server), 3))
+        flow.server.append(b"OK\r\n", 2 * order + 1, 2 * order + 1)
+    assert [row.verb for row in dissect(flow)[1]].count("NOOP") == 9_999
