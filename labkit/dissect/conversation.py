@@ -112,6 +112,7 @@ class Conversation:
                 yield self.orphan(reply)
                 continue
             if self.server.gaps:
+                yield from self._heard_next(end)
                 mended = self.mended(reply, command, end)
                 if mended is not None:
                     return mended
@@ -296,8 +297,15 @@ class Conversation:
         client = self.client
         return client.tls_at if client.tls_at is not None and at < client.tls_at else len(client.data)
 
-    def greeting(self, reply: Reply) -> Reply:
+    def _heard_next(self, at: int) -> Generator[None, None, None]:
+        """Waits for what the client says next, which tells how much of a damaged reply it had."""
+        while self.client.line(at) == MORE:
+            yield None
+
+    def greeting(self, reply: Reply) -> Generator[None, None, Reply]:
         """What the server said first, not beyond what the client waited for where octets are missing."""
+        if self.server.gaps:
+            yield from self._heard_next(self.at)
         mended = self.mended(reply, None, self.at) if self.server.gaps else None
         reply = mended if mended is not None and mended.end > mended.start else reply
         self.reply_at = reply.end

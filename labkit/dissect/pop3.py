@@ -137,6 +137,8 @@ class Pop3(Conversation):
         if code is not None:
             text = text[code.end() :]
         lines = 1
+        if found[1] == b"+OK" and self._is_unseen() and server.line(end) == MORE:
+            return None  # whether it goes on, the next line tells
         if found[1] == b"+OK" and (self._is_multi_line() or self._goes_on(end)):
             first, end = end, self._block(end)
             if end == MORE:
@@ -156,10 +158,13 @@ class Pop3(Conversation):
 
     def _goes_on(self, end: int) -> bool:
         """Whether a reply to a command that nobody captured has more lines, by what stands there."""
-        unseen = self.client.absent() or (self.is_broken and not self._verb)
-        return (
-            bool(unseen and self.server.line(end) > end) and self.REPLY.match(self.server.data, end) is None
-        )
+        there = self._is_unseen() and self.server.line(end) > end
+        return there and self.REPLY.match(self.server.data, end) is None
+
+    def _is_unseen(self) -> bool:
+        """Whether nobody captured the command whose reply is read."""
+        behind_greeting = self.headless or self.reply_at > 0
+        return self.client.absent() or (self.is_broken and behind_greeting and not self._verb)
 
     def _block(self, start: int) -> int:
         """The end of the data behind a status line; a listing also ends where its lines do."""
@@ -185,7 +190,7 @@ class Pop3(Conversation):
         if reply.status == b"+" or (reply.status and self.begins_later()):
             self.headless = True
         elif reply.status is not None:
-            reply = self.greeting(reply)
+            reply = yield from self.greeting(reply)
             yield self.answered(Row(0, self.state, None, None, -1, -1), reply)
 
 

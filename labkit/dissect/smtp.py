@@ -180,7 +180,7 @@ class Smtp(Conversation):
         """What the server says first; a capture that begins later has none."""
         while (reply := self.cut_reply(0)) is None:
             yield None
-        reply = self.greeting(reply)
+        reply = yield from self.greeting(reply)
         greets = reply.status == b"220" or (
             reply.status is not None and reply.status[:1] in b"45" and not self.begins_later()
         )

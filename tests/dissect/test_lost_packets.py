@@ -10,7 +10,7 @@ from dissect.test_gaps import MESSAGE, SESSIONS
 
 from labkit.capture.stream import Gap, Stream
 from labkit.capture.tape import Flow
-from labkit.dissect.dissector import dissect
+from labkit.dissect.dissector import Dissection, dissect
 from labkit.net.tap import Connection
 
 Told = list[tuple[str | None, bytes | None, list[str]]]
@@ -235,3 +235,26 @@ def test_any_packets_are_missing(port: int, seed: int) -> None:
             assert bytes(flow.client.data[row.start : row.end]).partition(b"\r\n")[0] in lines
         if row.start >= 0 and row.reply_start >= 0 and row.end > row.start:
             assert flow.server.order_at(row.reply_end - 1) > flow.client.order_at(row.start)
+
+
+@pytest.mark.parametrize("port", SESSIONS)
+def test_a_damaged_conversation_that_grows(port: int) -> None:
+    """The rows are those of the whole capture, given segment by segment."""
+    for seed in range(100):
+        draw, order = random.Random(seed), 0
+        most = draw.choice((15, 2000))
+        flow = Flow(0, 0, Connection(0, "tcp", "192.0.2.1", 4000, "192.0.2.2", port, 0), Stream(), Stream())
+        growing, rows = Dissection(flow), []
+        for who, octets in SESSIONS[port]:
+            stream = flow.client if who == "C" else flow.server
+            while octets:
+                size, order = draw.randrange(1, most), order + 1
+                if draw.random() < 0.2:
+                    stream.gaps.append(Gap(len(stream), len(octets[:size])))
+                else:
+                    stream.append(octets[:size], order, order)
+                octets = octets[size:]
+                rows += growing.advance()
+        flow.connection.closed = order
+        rows += growing.advance()
+        assert rows == list(Dissection(flow, whole=True).advance()), seed
