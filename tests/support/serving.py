@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -64,10 +65,11 @@ def serving(folder: Path, *options: str, ports: Mapping[str, int] | None = None)
     command = [*LABKIT, "serve", "--user", user, "--mail", mail, "--ready", "ready.json", *options]
     for service in SERVICES:
         command += [f"--{service}", str((ports or {}).get(service, 0))]
+    env = os.environ | {"TMPDIR": str(folder)}  # who is killed cannot clean up
     with (
         (folder / "stdout").open("w") as stdout,
         (folder / "stderr").open("w") as stderr,
-        subprocess.Popen(command, cwd=folder, stdout=stdout, stderr=stderr, text=True) as process,
+        subprocess.Popen(command, cwd=folder, env=env, stdout=stdout, stderr=stderr, text=True) as process,
     ):
         try:
             served = Served(process, wait_until_ready(process, folder), folder)
