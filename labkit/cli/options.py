@@ -37,23 +37,22 @@ TableName = Literal[
 ]
 
 
-class _Flags:
-    """A flag takes no value, so its help names none: of itself typer writes <bool> there."""
-
+class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
-        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for each in found:
-            if getattr(each, "is_flag", False):
-                each.metavar = ""
-        return found
+        return _without_values(super().get_params(ctx))
 
 
-class Command(_Flags, TyperCommand):
-    pass
+class Group(TyperGroup):
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_values(super().get_params(ctx))
 
 
-class Group(_Flags, TyperGroup):
-    pass
+def _without_values(parameters: list[Any]) -> list[Any]:
+    """A flag takes no value, so its help names none: of itself typer writes <bool> there."""
+    for each in parameters:
+        if getattr(each, "is_flag", False):
+            each.metavar = ""
+    return parameters
 
 
 def option(*names: str, form: str, help: str, **more: Any) -> Any:

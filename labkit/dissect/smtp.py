@@ -273,9 +273,7 @@ class Smtp(Conversation):
         )
         self.number += 1
         self.at = end
-        sent = (
-            at if end > at else max(at - 1, 0)
-        )  # the octet that the reply came behind: one of DATA's at least
+        sent = at if end > at else max(at - 1, 0)  # behind which the reply came: an octet of DATA's at least
         if self._lmtp and self._accepted > 1:
             reply = yield from self._replies(sent, end)
         else:

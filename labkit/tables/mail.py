@@ -124,9 +124,10 @@ def attempts(talk: Talk) -> Iterator[tuple[int, int, str | None, str | None]]:
 
 def _whole(talk: Talk, first: int, last: int, said: str | None) -> str | None:
     """What rows of a login say, unless octets of it are missing: then it may be a part of the password."""
-    gaps = talk.flow.client.gaps
-    start, end = talk.rows[first].start, talk.rows[last].end
-    behind = bisect_right(gaps, start, key=itemgetter(0)) if gaps else 0
+    if not (gaps := talk.flow.client.gaps):
+        return said
+    start, end = talk.rows.column("start")[first], talk.rows.column("end")[last]
+    behind = bisect_right(gaps, start, key=itemgetter(0))
     return None if behind < len(gaps) and gaps[behind].offset < end else said
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from operator import index
-from typing import Any
+from typing import Any, SupportsIndex
 
 from labkit.errors import LabError
 
@@ -64,14 +64,10 @@ def to_rows(table: Any, connections: Collection[int] | None = None) -> list[Row]
     )
 
 
-def numbers(chosen: int | Iterable[int], what: str) -> set[int]:
+def numbers(chosen: SupportsIndex | Iterable[SupportsIndex], what: str) -> set[int]:
     """One number or several, also such as a table gives them; raises LabError for what is none."""
     try:
-        return {index(chosen)}  # type: ignore[arg-type]
-    except TypeError:
-        pass
-    try:
-        return set(map(index, chosen))  # type: ignore[arg-type]
+        return set(map(index, chosen if isinstance(chosen, Iterable) else [chosen]))
     except TypeError:
         raise LabError(f"{what} is named by its number, or several by theirs, not {chosen!r}") from None
 

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from dissect.test_gaps import MESSAGE, SESSIONS
+from support.sessions import MESSAGE, SESSIONS
 
 from labkit.capture.stream import Gap, Stream
 from labkit.capture.tape import Flow
