@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,7 +25,7 @@ def fetch(
         Path | None,
         option(
             form="FILE",
-            help=f"Its first line is the password; else it is in {PASSWORD}, or asked for.",
+            help=f"Its first line is the password; else it is in {PASSWORD}, asked for, or piped in.",
             rich_help_panel=HOW,
         ),
     ] = None,
@@ -98,4 +99,10 @@ def _password(file: Path | None) -> str:
             return file.read_text("utf-8").split("\n", 1)[0].rstrip("\r")
         except (OSError, UnicodeDecodeError) as error:
             raise misused("--password-file", f"cannot read {file}: {error}") from error
-    return os.environ.get(PASSWORD) or typer.prompt("Password", hide_input=True, err=True)
+    if known := os.environ.get(PASSWORD):
+        return known
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, err=True))
+    if piped := sys.stdin.readline().rstrip("\r\n"):
+        return piped
+    raise misused("--password-file", f"there is no password in {PASSWORD} or the input, and nobody to ask")

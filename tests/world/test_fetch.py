@@ -356,6 +356,9 @@ def test_the_command(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     assert house.left == []
     told = CliRunner().invoke(program(), [*where, "--to", str(house.folder / "in")], input="secret\n")
     assert "0 fetched" in told.output
+    assert "Password" not in told.output  # nobody is there to ask
+    told = CliRunner().invoke(program(), where, input="")
+    assert told.exit_code == 2
     assert CliRunner().invoke(program(), [*where, "--tls", "--starttls"]).exit_code == 2
     assert CliRunner().invoke(program(), [*where, "--delete", "--keep-days", "3"]).exit_code == 2
 
